@@ -1,0 +1,155 @@
+"""The stages chained: a generator that yields an event per stage and per prompt batch.
+
+One generator serves API, command line and viewer, so progress and cancelling (closing it) share one path.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from napari_gfsam.core.consistency import consistency_gate
+from napari_gfsam.core.gating import positive_gate
+from napari_gfsam.core.graph import build_graph
+from napari_gfsam.core.masks import mask_stack
+from napari_gfsam.core.merge import merge_classes, merge_status
+from napari_gfsam.core.points import select_points
+from napari_gfsam.core.sampling import sample_masks
+from napari_gfsam.core.similarity import similarity_maps, unit_tokens
+from napari_gfsam.core.types import ClassTrace, Gates
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator, Mapping, Sequence
+
+    from torch import Tensor
+
+    from napari_gfsam.core.config import GFSAMConfig
+    from napari_gfsam.core.masks import MaskBank
+    from napari_gfsam.core.types import (
+        Answer,
+        EncodedClass,
+        ImageFeatures,
+        MaskGraph,
+        MaskSamples,
+        PointPrompts,
+        SimilarityMaps,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class StageDone:
+    """A stage of one class (or of the image, class 0) is done.
+
+    Parameters
+    ----------
+    stage
+        ``points``, ``masks``, ``gates`` or ``merge``; `Segmenter` adds ``load``, ``reference`` and ``target``.
+    class_id
+        The class, 0 for the whole image.
+    seconds
+        How long it took.
+    """
+
+    stage: str
+    class_id: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class PromptsDecoded:
+    """A batch of prompts is decoded: `done` of `total` of this class."""
+
+    class_id: int
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Finished:
+    """The image is done: its answer, and per class id what re-merging needs."""
+
+    answer: Answer
+    traces: Mapping[int, ClassTrace]
+
+
+Event = StageDone | PromptsDecoded | Finished
+
+
+def segment_image(
+    target: ImageFeatures, classes: Sequence[EncodedClass], config: GFSAMConfig, bank: MaskBank
+) -> Iterator[Event]:
+    """Segment every class in one encoded target.
+
+    Parameters
+    ----------
+    target
+        The target's features.
+    classes
+        Classes with their encoded references.
+    config
+        The settings.
+    bank
+        The target's masks; what it holds already is not decoded again.
+
+    Yields
+    ------
+    `StageDone` after every stage, `PromptsDecoded` after every batch of prompts, at last `Finished`.
+    """
+    traces = {}
+    for encoded in classes:
+        traces[encoded.spec.id] = yield from _segment_class(target, encoded, config, bank)
+    start = time.perf_counter()
+    answer = merge_classes(list(traces.values()), target.frame, config)
+    yield StageDone("merge", 0, time.perf_counter() - start)
+    yield Finished(answer, traces)
+
+
+def judge(
+    samples: MaskSamples,
+    graph: MaskGraph,
+    prompts: PointPrompts,
+    maps: SimilarityMaps,
+    target: Tensor,
+    *,
+    config: GFSAMConfig,
+) -> Gates:
+    """Put every prompt through both gates (paper 4.3); `target` holds the (n, C) unit rows of the target."""
+    positive = positive_gate(samples, graph, maps, config)
+    consistent = consistency_gate(samples, graph, prompts.grid_xy, target, config)
+    status = merge_status(positive.passed, consistent)
+    return Gates(positive.passed, consistent, positive.cluster_score, status)
+
+
+def _segment_class(
+    target: ImageFeatures, encoded: EncodedClass, config: GFSAMConfig, bank: MaskBank
+) -> Generator[Event, None, ClassTrace]:
+    class_id, watch = encoded.spec.id, Watch()
+    units = unit_tokens(target.tokens, encoded.references, config)
+    maps = similarity_maps(units, [reference.weights for reference in encoded.references], config)
+    prompts = select_points(maps, target.frame, config)
+    yield StageDone("points", class_id, watch.lap())
+    for done in bank.decode(prompts.model_xy):
+        yield PromptsDecoded(class_id, done, len(prompts))
+    logits = bank.logits(prompts.model_xy)
+    yield StageDone("masks", class_id, watch.lap())
+    samples = sample_masks(logits, prompts.model_xy, target.frame.grid)
+    graph = build_graph(samples, prompts, config)
+    gates = judge(samples, graph, prompts, maps, units.target, config=config)
+    yield StageDone("gates", class_id, watch.lap())
+    masks = mask_stack(logits, maps)
+    yield StageDone("merge", class_id, watch.lap())
+    return ClassTrace(encoded.spec, maps, prompts, masks, graph, gates, gates.status)
+
+
+class Watch:
+    """Seconds between laps."""
+
+    def __init__(self) -> None:
+        self._start = time.perf_counter()
+
+    def lap(self) -> float:
+        """Return the seconds since the last lap and start the next."""
+        now = time.perf_counter()
+        seconds, self._start = now - self._start, now
+        return seconds
