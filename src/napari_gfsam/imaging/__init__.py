@@ -1,0 +1,23 @@
+"""Pixels in: any two-dimensional plane as the RGB picture the models see, and pictures for people.
+
+numpy, Pillow and scikit-image only: nothing here reads a file or knows a model.
+"""
+
+from napari_gfsam.imaging.colors import class_color
+from napari_gfsam.imaging.overlay import OverlayPoints, OverlayStyle, draw_overlay
+from napari_gfsam.imaging.pixels import ImageError, PixelRecipe, require_content, to_rgb
+from napari_gfsam.imaging.resize import array_hash, content_hash, to_model_input
+
+__all__ = [
+    "ImageError",
+    "OverlayPoints",
+    "OverlayStyle",
+    "PixelRecipe",
+    "array_hash",
+    "class_color",
+    "content_hash",
+    "draw_overlay",
+    "require_content",
+    "to_model_input",
+    "to_rgb",
+]
