@@ -1,0 +1,67 @@
+"""What was computed from pixels, kept by their content: least recently used goes first."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Protocol, TypeVar, cast
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable
+
+
+class Sized(Protocol):
+    """Anything that knows how much memory it holds, which may grow."""
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held."""
+        ...
+
+
+Entry = TypeVar("Entry", bound=Sized)
+
+
+class FeatureCache:
+    """A bounded store of features.
+
+    The key names the pixels the model sees, the model's weights, its precision and the version of the resize, so
+    that an array changed in place or read with another contrast never meets a stale feature.
+
+    Parameters
+    ----------
+    capacity
+        Bytes to hold at most; the newest entry always stays.
+    """
+
+    def __init__(self, capacity: int) -> None:
+        if capacity < 0:
+            raise ValueError(f"The cache cannot hold {capacity} bytes; use 0 or more.")
+        self._capacity = capacity
+        self._entries: OrderedDict[Hashable, Sized] = OrderedDict()
+
+    def get(self, key: Hashable, make: Callable[[], Entry]) -> Entry:
+        """Return the entry of `key`, made now if it is not there."""
+        if key not in self._entries:
+            self._entries[key] = make()
+        self._entries.move_to_end(key)
+        entry = cast("Entry", self._entries[key])
+        self._shrink()
+        return entry
+
+    def __contains__(self, key: Hashable) -> bool:
+        """Tell whether an entry is there, without using it."""
+        return key in self._entries
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held now."""
+        return sum(entry.nbytes for entry in self._entries.values())
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._entries.clear()
+
+    def _shrink(self) -> None:
+        held = self.nbytes
+        while held > self._capacity and len(self._entries) > 1:
+            held -= self._entries.popitem(last=False)[1].nbytes

@@ -1,0 +1,314 @@
+"""`Prediction`: the answer for one picture, with all that correcting it needs; no correction runs an encoder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_gfsam.core.types import ACCEPTED, Status
+from napari_gfsam.io.records import ClassResult, DecisionRecord, RunRecord, labels_hash
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from napari_gfsam.core.config import GFSAMConfig
+    from napari_gfsam.core.masks import MaskBank
+    from napari_gfsam.core.types import (
+        Answer,
+        BoolArray,
+        ClassPrediction,
+        ClassTrace,
+        EncodedClass,
+        FloatArray,
+        ImageFeatures,
+        IntArray,
+        LabelArray,
+    )
+    from napari_gfsam.imaging import PixelRecipe
+    from napari_gfsam.io.records import InputRecord, ModelRecord, ReferenceRecord
+
+#: Other readings of a picture, as changes of named settings.
+READINGS: Mapping[str, Mapping[str, Any]] = {
+    "whole object": {"granularity": "union"},
+    "part": {"components": "strong"},
+    "background removed": {"background_projection": "on"},
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scene:
+    """One encoded target with the encoded references it was held against."""
+
+    features: ImageFeatures
+    classes: tuple[EncodedClass, ...]
+    bank: MaskBank
+    models: tuple[ModelRecord, ...]
+    references: tuple[ReferenceRecord, ...]
+    target: InputRecord
+    recipe: PixelRecipe
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PointTable:
+    """All prompts of a prediction, one row each.
+
+    Parameters
+    ----------
+    points_yx
+        (N, 2) float64 image points (row, column; pixel centres at integers, as in napari).
+    class_id, index, cluster, status
+        (N,) int64: the class, the prompt's number in it, its cluster and its `Status`.
+    score
+        (N,) float32: value of the point map.
+    """
+
+    points_yx: FloatArray
+    class_id: IntArray
+    index: IntArray
+    cluster: IntArray
+    status: IntArray
+    score: FloatArray
+
+    def __len__(self) -> int:
+        """Return the number of prompts."""
+        return len(self.index)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prediction:
+    """The answer for one picture. Corrections return a new prediction; this one stays.
+
+    Parameters
+    ----------
+    answer
+        Labels and confidence.
+    traces
+        By class id, what re-merging needs.
+    settings
+        The settings of the run.
+    scene
+        The encoded target and references.
+    decisions
+        A person's corrections, in order.
+    seconds
+        Seconds by stage.
+    """
+
+    answer: Answer
+    traces: Mapping[int, ClassTrace]
+    settings: GFSAMConfig
+    scene: Scene
+    decisions: tuple[DecisionRecord, ...] = ()
+    seconds: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def labels(self) -> LabelArray:
+        """(H, W) class ids, 0 = background."""
+        return self.answer.labels
+
+    @property
+    def confidence(self) -> FloatArray:
+        """(H, W) float32, mean similarity S+mean of the mask that holds the pixel, 0 in the background."""
+        return self.answer.confidence
+
+    @property
+    def classes(self) -> Mapping[int, ClassPrediction]:
+        """The answer for every class by id, negative classes included."""
+        return self.answer.classes
+
+    @property
+    def reason(self) -> str:
+        """Why nothing was found, else an empty string."""
+        if self.labels.any():
+            return ""
+        reasons = {found.spec.name: found.reason for found in self.classes.values() if found.reason}
+        if len(self.classes) == 1:
+            return next(iter(reasons.values()), "")
+        return " ".join(f"{name}: {reason}" for name, reason in reasons.items())
+
+    @property
+    def points(self) -> PointTable:
+        """All prompts with class, cluster, status and score."""
+        frame, traces = self.scene.features.frame, list(self.traces.values())
+        return PointTable(
+            points_yx=np.concatenate([frame.model_xy_to_image_yx(trace.prompts.model_xy) for trace in traces]),
+            class_id=np.concatenate([np.full(len(trace.prompts), trace.spec.id) for trace in traces]),
+            index=np.concatenate([np.arange(len(trace.prompts)) for trace in traces]),
+            cluster=np.concatenate([trace.graph.cluster for trace in traces]),
+            status=np.concatenate([trace.status for trace in traces]),
+            score=np.concatenate([trace.prompts.score for trace in traces]),
+        )
+
+    @property
+    def clusters(self) -> NDArray[np.int64]:
+        """(H, W) clusters of all classes, numbered through from 1; small ones lie on top of large ones."""
+        from napari_gfsam.core.merge import cluster_image
+
+        image = np.zeros(self.scene.features.frame.shape, dtype=np.int64)
+        offset = 0
+        for trace in self.traces.values():
+            mine = cluster_image(trace, self.scene.features.frame)
+            image = np.where(mine > 0, mine + offset, image)
+            offset += trace.graph.n_clusters
+        return image
+
+    def model_mask(self, class_id: int) -> BoolArray:
+        """Return the (1024, 1024) bool answer of one class in the squashed frame that published figures use."""
+        from napari_gfsam.core.merge import model_mask
+
+        return model_mask(self._trace(class_id), self.settings)
+
+    def with_status(self, class_id: int, point: int, status: Status) -> Prediction:
+        """Give one prompt another status, such as ``Status.OFF_BY_HAND``.
+
+        Raises
+        ------
+        ValueError
+            If the class or the prompt is not there.
+        """
+        from napari_gfsam.core.edit import with_status
+
+        trace = with_status(self._trace(class_id), np.array([point]), Status(status))
+        return self._with_trace(trace, DecisionRecord("status", class_id, point, int(status)))
+
+    def with_cluster_status(self, class_id: int, cluster: int, status: Status) -> Prediction:
+        """Give every prompt of a cluster another status.
+
+        Raises
+        ------
+        ValueError
+            If the class or the cluster is not there.
+        """
+        from napari_gfsam.core.edit import with_cluster_status
+
+        trace = with_cluster_status(self._trace(class_id), cluster, Status(status))
+        return self._with_trace(trace, DecisionRecord("cluster_status", class_id, cluster, int(status)))
+
+    def with_point(self, class_id: int, point_yx: tuple[float, float], *, positive: bool = True) -> Prediction:
+        """Add a point: its mask joins the answer, or, when not positive, is taken out of it. One decoder call.
+
+        Parameters
+        ----------
+        class_id
+            The class.
+        point_yx
+            (row, column) in the picture; outside it, the nearest pixel counts.
+        positive
+            Whether the point says "this" or "not this".
+
+        Raises
+        ------
+        ValueError
+            If the class is not there.
+        """
+        from napari_gfsam.core.edit import eraser_points, with_mask
+
+        trace, frame = self._trace(class_id), self.scene.features.frame
+        model_xy = frame.image_yx_to_model_xy(np.array([point_yx], dtype=np.float64))
+        if positive:
+            prompt, labels, status = model_xy[None], np.ones((1, 1), dtype=np.int64), Status.ON_BY_HAND
+        else:
+            (prompt, labels), status = eraser_points(trace, model_xy), Status.ERASER
+        trace = with_mask(trace, model_xy[0], self.scene.bank.refine(prompt, labels), status, frame)
+        y, x = (float(value) for value in point_yx)
+        return self._with_trace(trace, DecisionRecord("point", class_id, point_yx=(y, x), positive=positive))
+
+    def with_decisions(self, decisions: tuple[DecisionRecord, ...]) -> Prediction:
+        """Repeat recorded decisions, in order.
+
+        Raises
+        ------
+        ValueError
+            If a decision is of an unknown kind or does not fit this prediction.
+        """
+        prediction = self
+        for decision in decisions:
+            prediction = prediction._decided(decision)
+        return prediction
+
+    def alternatives(self) -> tuple[Alternative, ...]:
+        """Return other readings of the same picture that differ from this one.
+
+        They are made from the same features and the masks already decoded; only prompts in new places are decoded.
+        """
+        found: list[Alternative] = []
+        for name, change in READINGS.items():
+            reading = self._read(self.settings.with_settings(**change))
+            seen = [self.labels, *(other.prediction.labels for other in found)]
+            if not any(np.array_equal(reading.labels, labels) for labels in seen):
+                found.append(Alternative(name, reading))
+        return tuple(found)
+
+    def record(self) -> RunRecord:
+        """Return how this answer was made, enough to make it again."""
+        from napari_gfsam import __version__
+
+        return RunRecord(
+            version=__version__,
+            models=self.scene.models,
+            settings=self.settings.as_dict(),
+            references=self.scene.references,
+            target=self.scene.target,
+            recipe=self.scene.recipe.as_dict(),
+            decisions=self.decisions,
+            seconds=dict(self.seconds),
+            results=tuple(self._result(class_id) for class_id in self.traces),
+            labels_hash=labels_hash(self.labels),
+        )
+
+    def _trace(self, class_id: int) -> ClassTrace:
+        if class_id not in self.traces:
+            raise ValueError(f"There is no class {class_id} here; the classes are {', '.join(map(str, self.traces))}.")
+        return self.traces[class_id]
+
+    def _with_trace(self, trace: ClassTrace, decision: DecisionRecord) -> Prediction:
+        from napari_gfsam.core.merge import merge_classes
+
+        traces = {**self.traces, trace.spec.id: trace}
+        answer = merge_classes(list(traces.values()), self.scene.features.frame, self.settings)
+        return replace(self, answer=answer, traces=traces, decisions=(*self.decisions, decision))
+
+    def _decided(self, decision: DecisionRecord) -> Prediction:
+        if decision.kind == "point" and decision.point_yx is not None:
+            y, x = decision.point_yx
+            return self.with_point(decision.class_id, (y, x), positive=decision.positive)
+        if decision.index is None or decision.status is None or decision.kind not in ("status", "cluster_status"):
+            raise ValueError(f"The record holds a decision that this version does not know: {decision}.")
+        change = self.with_status if decision.kind == "status" else self.with_cluster_status
+        return change(decision.class_id, decision.index, Status(decision.status))
+
+    def _read(self, settings: GFSAMConfig) -> Prediction:
+        from napari_gfsam.core.pipeline import Finished, segment_image
+
+        for event in segment_image(self.scene.features, self.scene.classes, settings, self.scene.bank):
+            if isinstance(event, Finished):
+                return replace(self, answer=event.answer, traces=event.traces, settings=settings, decisions=())
+        raise RuntimeError("A reading ended without an answer; please report this.")
+
+    def _result(self, class_id: int) -> ClassResult:
+        trace, found = self.traces[class_id], self.classes[class_id]
+        accepted = int(np.isin(trace.status, ACCEPTED).sum())
+        pixels = int((self.labels == class_id).sum())
+        return ClassResult(
+            class_id, len(trace.prompts), trace.graph.n_clusters, accepted, pixels, found.score, found.reason
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Alternative:
+    """Another reading of a picture.
+
+    Parameters
+    ----------
+    name
+        ``whole object``, ``part`` or ``background removed``.
+    prediction
+        Its answer.
+    """
+
+    name: str
+    prediction: Prediction

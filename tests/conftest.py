@@ -1,0 +1,20 @@
+from __future__ import annotations
+
+import pytest
+
+from tests.fakes import FakeEncoder, FakeSegmenter, disc_picture
+
+
+@pytest.fixture
+def fake_models(monkeypatch: pytest.MonkeyPatch) -> tuple[FakeEncoder, FakeSegmenter]:
+    """Quick stand-ins for both models, wherever a Segmenter loads them."""
+    encoder, segmenter = FakeEncoder(), FakeSegmenter()
+    monkeypatch.setattr("napari_gfsam.models.encoders.load_encoder", lambda spec: encoder)
+    monkeypatch.setattr("napari_gfsam.models.segmenters.load_segmenter", lambda spec: segmenter)
+    return encoder, segmenter
+
+
+@pytest.fixture
+def painted_pair():
+    """A picture of bright discs with its labels, and another one with its truth."""
+    return (*disc_picture(seed=1), *disc_picture(seed=2))
