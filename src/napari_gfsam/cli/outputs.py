@@ -1,0 +1,201 @@
+"""Outputs of one target: where they go, whether they are there and whole, and what must never be overwritten."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+from napari_gfsam.cli.errors import CommandError
+from napari_gfsam.cli.targets import LABELS, OVERLAY, RECORD
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from napari_gfsam.imaging import OverlayPoints
+    from napari_gfsam.io.records import RunRecord
+
+
+@dataclass(frozen=True, slots=True)
+class OutputPaths:
+    """The files of one target.
+
+    Parameters
+    ----------
+    labels, record
+        Label image and run record; the record is written last and marks that all is done.
+    overlay
+        Picture for people; ``None`` when not wanted.
+    """
+
+    labels: Path
+    record: Path
+    overlay: Path | None
+
+    @property
+    def all(self) -> tuple[Path, ...]:
+        """Every path."""
+        return tuple(path for path in (self.labels, self.overlay, self.record) if path is not None)
+
+
+class State(Enum):
+    """What is there of a target's outputs."""
+
+    MISSING = "not there, or damaged"
+    DONE = "there and whole"
+    OTHER_RUN = "made from other pictures, references, models or settings"
+    NOT_OURS = "changed since it was made, or not made by this program"
+
+
+def output_paths(folder: Path, name: str, label_format: str, *, overlay: bool) -> OutputPaths:
+    """Return where the outputs of a target go."""
+    return OutputPaths(
+        labels=folder / f"{name}{LABELS}.{label_format}",
+        record=folder / f"{name}{RECORD}",
+        overlay=folder / f"{name}{OVERLAY}" if overlay else None,
+    )
+
+
+def prepare_folder(folder: Path) -> None:
+    """Make the output folder and see that files can be written there, before any work is done.
+
+    Raises
+    ------
+    CommandError
+        If not.
+    """
+    trial = folder / f".napari-gfsam.{os.getpid()}.tmp"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        trial.touch()
+        trial.unlink()
+    except OSError as error:
+        reason = error.strerror or error
+        raise CommandError(f"Nothing can be written into {folder} ({reason}); choose another -o folder.") from error
+
+
+def refuse_inputs(paths: OutputPaths, inputs: Iterable[Path]) -> None:
+    """See that no output is a file that is read.
+
+    Raises
+    ------
+    CommandError
+        If one is.
+    """
+    read = {identity for path in inputs if (identity := _identity(path)) is not None}
+    for path in paths.all:
+        if _identity(path) in read:
+            raise CommandError(f"{path} is one of the pictures that are read; choose another -o folder.")
+
+
+def output_state(paths: OutputPaths, wanted: RunRecord) -> State:
+    """Tell what is there of a target's outputs.
+
+    Parameters
+    ----------
+    paths
+        The outputs.
+    wanted
+        The record as far as it is known before the run (`job_key` is compared).
+    """
+    from napari_gfsam.io.readers import ImageFileError, read_labels
+    from napari_gfsam.io.records import RecordError, labels_hash, read_record
+    from napari_gfsam.io.writers import is_ours
+
+    if paths.overlay is not None and paths.overlay.exists() and not is_ours(paths.overlay):
+        return State.NOT_OURS
+    if not paths.labels.exists():
+        return State.MISSING
+    try:
+        record: RunRecord | None = read_record(paths.record)
+    except RecordError:
+        record = None
+    try:
+        found = labels_hash(read_labels(paths.labels))
+    except ImageFileError:
+        # Our label images are written whole or not at all, so a damaged file without a record is somebody's.
+        return State.NOT_OURS if record is None else State.MISSING
+    if record is None or record.labels_hash != found:
+        return State.MISSING if is_ours(paths.labels) else State.NOT_OURS
+    return State.DONE if job_key(record) == job_key(wanted) else State.OTHER_RUN
+
+
+def job_key(record: RunRecord) -> tuple[Any, ...]:
+    """Return what an answer depends on, without names, places and results."""
+    references = tuple(
+        (
+            reference.image.content_hash,
+            reference.labels.content_hash,
+            reference.classes,
+            reference.ignore,
+            reference.region_yx,
+            _frozen(reference.recipe),
+        )
+        for reference in record.references
+    )
+    target = (record.target.content_hash, _frozen(record.recipe))
+    return record.models, _frozen(record.settings), references, target, record.decisions
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Drawing:
+    """What an overlay shows: (H, W, 3) uint8, (H, W) truth, prompts."""
+
+    rgb: NDArray[Any]
+    truth: NDArray[Any] | None = None
+    points: OverlayPoints | None = None
+
+
+def write_outputs(paths: OutputPaths, labels: NDArray[Any], record: RunRecord, drawing: Drawing) -> None:
+    """Write overlay and label image, then the record, which marks that all is done.
+
+    Raises
+    ------
+    OSError
+        If a file cannot be written (`io.writers.OutputError`).
+    """
+    from napari_gfsam.io.records import place_record, write_record
+    from napari_gfsam.io.writers import write_labels, write_overlay
+
+    # An old record must not vouch for new labels if the run is cut here.
+    paths.record.unlink(missing_ok=True)
+    if paths.overlay is not None:
+        write_overlay(paths.overlay, drawing.rgb, labels, truth=drawing.truth, points=drawing.points)
+    write_labels(paths.labels, labels)
+    placed = place_record(record, paths.record.resolve().parent)
+    write_record(paths.record, replace(placed, labels_file=paths.labels.name, environment=environment()))
+
+
+def environment() -> dict[str, str]:
+    """Return versions and device for people who look for the cause of a difference."""
+    import platform
+    from importlib.metadata import version
+
+    import torch
+
+    return {
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        "torch": version("torch"),
+        "numpy": version("numpy"),
+        "threads": str(torch.get_num_threads()),
+    }
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _frozen(value: Any) -> Any:
+    """Return JSON-like values in a form that compares the same before and after a trip through JSON."""
+    if isinstance(value, dict):
+        return tuple(sorted((key, _frozen(item)) for key, item in value.items()))
+    return tuple(map(_frozen, value)) if isinstance(value, list | tuple) else value

@@ -1,0 +1,204 @@
+"""``napari-gfsam replay``: repeat the run that a record describes and say whether the answer is the same."""
+
+# typer reads these annotations when the command is registered, so they are not postponed.
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from napari_gfsam.cli.console import note, say
+from napari_gfsam.cli.errors import FAILED, OK, CommandError
+from napari_gfsam.cli.inputs import Painting, ReadPicture, add_painting, read_picture_file
+from napari_gfsam.cli.outputs import output_paths, prepare_folder, refuse_inputs, write_outputs
+from napari_gfsam.cli.predicting import drawing_of, predict, summary
+from napari_gfsam.cli.progress import TargetsProgress
+from napari_gfsam.cli.targets import LABELS, RECORD
+from napari_gfsam.cli.threads import use_threads
+
+if TYPE_CHECKING:
+    from napari_gfsam.api import Prediction, Segmenter
+    from napari_gfsam.io.records import InputRecord, ReferenceRecord, RunRecord
+
+EXAMPLES = """
+napari-gfsam replay out/plate7_record.json
+napari-gfsam replay out/plate7_record.json -o again/
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplayOptions:
+    """Options of ``replay``."""
+
+    record: Annotated[Path, typer.Argument(metavar="RECORD", help="A run record (..._record.json).")]
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", metavar="FOLDER", help="Write the outputs there instead of comparing the labels."
+        ),
+    ] = None
+    threads: Annotated[int | None, typer.Option(min=1, metavar="N", help="CPU threads; all by default.")] = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Replayed:
+    """A repeated run, and sentences about what was not as the record says."""
+
+    prediction: "Prediction"
+    picture: ReadPicture
+    inputs: tuple[Path, ...]
+    differences: tuple[str, ...]
+
+
+def replay(options: ReplayOptions) -> int:
+    """Repeat the run that a record describes.
+
+    The pictures are found from the record's folder or by their full path and compared with their hashes. Without -o
+    the new label image is compared with the recorded one: "identical" or "differs in n pixels". Exit code 1: something
+    differs.
+    """
+    from napari_gfsam.io.records import read_record
+
+    record = read_record(options.record)
+    use_threads(options.threads)
+    if options.output is not None:
+        prepare_folder(options.output)
+    done = repeat(record, options.record.resolve().parent)
+    for difference in done.differences:
+        note(difference)
+    if options.output is not None:
+        _write(options.output, options.record, done)
+        return FAILED if done.differences else OK
+    same, verdict = compare(record, done.prediction, options.record)
+    say(f"{verdict} ({summary(done.prediction)})")
+    return OK if same and not done.differences else FAILED
+
+
+def repeat(record: "RunRecord", folder: Path) -> Replayed:
+    """Run again what a record describes.
+
+    Parameters
+    ----------
+    record
+        The record.
+    folder
+        Where it lies: pictures are looked for from there.
+
+    Raises
+    ------
+    ValueError
+        If a picture came from no file, is not found or cannot be read.
+    """
+    from napari_gfsam.api import Segmenter
+    from napari_gfsam.core.config import GFSAMConfig
+    from napari_gfsam.imaging import PixelRecipe
+
+    segmenter = Segmenter(model_of(record), settings=GFSAMConfig().with_settings(**record.settings))
+    differences, inputs = _model_differences(record, segmenter), []
+    for reference in record.references:
+        painting = _painting(reference, folder)
+        add_painting(segmenter, painting, PixelRecipe.from_dict(reference.recipe))
+        inputs += [painting.image, painting.labels]
+        read = segmenter.references[-1].record
+        differences += _changed(reference.image, read.image) + _changed(reference.labels, read.labels)
+    target = find_input(record.target, folder)
+    picture = read_picture_file(target, PixelRecipe.from_dict(record.recipe))
+    differences += _changed(record.target, picture.record)
+    with TargetsProgress(1) as progress:
+        progress.begin(target.name)
+        prediction = predict(segmenter, picture, progress, target.name).with_decisions(record.decisions)
+    return Replayed(prediction, picture, (*inputs, target), tuple(differences))
+
+
+def model_of(record: "RunRecord") -> str:
+    """Return the model preset that pairs the record's models.
+
+    Raises
+    ------
+    CommandError
+        If there is none.
+    """
+    from napari_gfsam.models import PRESETS
+
+    ids = tuple(model.id for model in record.models)
+    for preset in PRESETS.values():
+        if (preset.encoder.id, preset.segmenter.id) == ids:
+            return preset.id
+    raise CommandError(f"The record's models ({', '.join(ids)}) are not a pair that this version knows.")
+
+
+def find_input(found: "InputRecord", folder: Path) -> Path:
+    """Return the file of an input: from the record's folder, else by its full path.
+
+    Raises
+    ------
+    CommandError
+        If the input came from no file or the file is gone.
+    """
+    if not found.path:
+        raise CommandError(
+            f"{found.name} came from memory, not from a file, so this run cannot be repeated from files."
+        )
+    places = [folder / found.relative_path] if found.relative_path else []
+    for place in (*places, Path(found.path)):
+        if place.is_file():
+            return place
+    raise CommandError(f"{found.name} is neither at {found.path} nor beside the record; put it back there.")
+
+
+def compare(record: "RunRecord", prediction: "Prediction", path: Path) -> tuple[bool, str]:
+    """Compare new labels with the recorded ones: whether they are the same, and the verdict in words."""
+    from napari_gfsam.io.readers import ImageFileError, read_labels
+    from napari_gfsam.io.records import labels_hash
+
+    labels = prediction.labels
+    if labels_hash(labels) == record.labels_hash:
+        return True, "identical"
+    try:
+        before = read_labels(path.with_name(record.labels_file or f"no{LABELS}.tif"))
+    except ImageFileError:
+        return False, "differs (the recorded label image is not here, so pixels cannot be counted)"
+    if labels_hash(before) != record.labels_hash:
+        return False, "differs (the recorded label image was changed since, so pixels cannot be counted)"
+    return False, _count(before, labels)
+
+
+def _count(before: Any, labels: Any) -> str:
+    if before.shape != labels.shape:
+        return f"differs in size: {before.shape} before, {labels.shape} now"
+    different = int((before != labels).sum())
+    return f"differs in {different} pixels ({different / labels.size:.2%})"
+
+
+def _painting(reference: "ReferenceRecord", folder: Path) -> Painting:
+    from napari_gfsam.core.types import ClassSpec
+
+    classes = tuple(ClassSpec(one.id, one.name, one.negative) for one in reference.classes)
+    region = None
+    if reference.region_yx is not None:
+        if len(reference.region_yx) != 4:
+            raise CommandError(f"The record's region {reference.region_yx} is not four numbers.")
+        y0, x0, y1, x1 = reference.region_yx
+        region = (y0, x0, y1, x1)
+    image, labels = find_input(reference.image, folder), find_input(reference.labels, folder)
+    return Painting(image, labels, classes, reference.ignore, region)
+
+
+def _model_differences(record: "RunRecord", segmenter: "Segmenter") -> list[str]:
+    pairs = zip(record.models, segmenter.backend.records, strict=True)
+    return [f"The weights of {new.id} are not those of the record." for old, new in pairs if old.sha256 != new.sha256]
+
+
+def _changed(old: "InputRecord", new: "InputRecord") -> list[str]:
+    if old.content_hash == new.content_hash:
+        return []
+    return [f"{new.name} is not what it was: its pixels differ from those of the recorded run."]
+
+
+def _write(folder: Path, record_path: Path, done: Replayed) -> None:
+    name = record_path.name.removesuffix(RECORD).removesuffix(".json")
+    paths = output_paths(folder, name, "tif", overlay=True)
+    refuse_inputs(paths, (*done.inputs, record_path))
+    drawing = drawing_of(done.picture, done.prediction, points=False)
+    write_outputs(paths, done.prediction.labels, done.prediction.record(), drawing)
+    say(f"{paths.labels} ({summary(done.prediction)})")
