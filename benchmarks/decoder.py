@@ -3,8 +3,8 @@
     python benchmarks/decoder.py [--prompts 32] [--rounds 5] [--batches 1 2 4 8 16 64] [--threads 2]
 
 Rounds go through all candidates in turn, so that whatever else the machine does hits all of them; medians are shown.
-The processor's own milliseconds (all threads together) are shown beside the clock's; the speed-up is over the best batch
-size of MaskDecoder. With the bundled weights where they are, else random ones; speed does not depend on them.
+The processor's own milliseconds (all threads together) are shown beside the clock's; the speed-up is over the best
+batch size of MaskDecoder. With the bundled weights where they are, else random ones; speed does not depend on them.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ def one_pair(monkeypatch):
 
 @pytest.mark.usefixtures("fake_models", "one_pair")
 def test_writes_everything_and_shows_a_table(desk):
-    result = desk.run("demo", "-o", desk / "out")
+    result = desk.run("demo", "-o", desk / "out", "--set", "max_prompts=16")
     assert result.exit_code == 0, result.output
     for words in ("Title of two", "seconds", "prompts", "clusters", "IoU"):
         assert words in result.stdout
@@ -57,7 +57,7 @@ def test_a_target_that_fails_never_stops_the_rest(desk, fake_models, monkeypatch
         return encode(images)
 
     monkeypatch.setattr(fake_models[0], "encode", failing)
-    result = desk.run("demo")
+    result = desk.run("demo", "--set", "max_prompts=16")
     assert result.exit_code == 1
     assert "Title of two: not enough memory" in result.stderr
     assert (desk / "demo-output" / "three_record.json").exists()

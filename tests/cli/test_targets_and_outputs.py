@@ -74,10 +74,7 @@ def test_outputs_are_told_by_the_record_beside_them(tmp_path):
 
 def test_links_to_inputs_are_inputs(tmp_path):
     touch(tmp_path / "a.tif")
-    try:
-        os.link(tmp_path / "a.tif", tmp_path / "x_labels.tif")
-    except OSError:
-        pytest.skip("this file system has no links")
+    os.link(tmp_path / "a.tif", tmp_path / "x_labels.tif")
     with pytest.raises(CommandError, match="pictures that are read"):
         refuse_inputs(output_paths(tmp_path, "x", "tif", overlay=True), [tmp_path / "a.tif"])
     refuse_inputs(output_paths(tmp_path, "y", "tif", overlay=True), [tmp_path / "a.tif", tmp_path / "gone.tif"])

@@ -1,7 +1,7 @@
 """``napari-gfsam demo``: the main job on the sample pictures with the bundled models."""
 
 # typer reads these annotations when the command is registered, so they are not postponed.
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -38,6 +38,9 @@ class DemoOptions:
         Path, typer.Option("--output", "-o", metavar="FOLDER", help="Folder for all that is written.")
     ] = Path("demo-output")
     preset: Annotated[str, typer.Option(metavar="PRESET", help="Settings: tuned or published.")] = "tuned"
+    setting: Annotated[
+        list[str], typer.Option("--set", metavar="NAME=VALUE", help="Change one setting: name=value; repeatable.")
+    ] = field(default_factory=list)
     threads: Annotated[int | None, typer.Option(min=1, metavar="N", help="CPU threads; all by default.")] = None
 
 
@@ -63,7 +66,7 @@ def demo(options: DemoOptions) -> int:
     from napari_gfsam.api import Segmenter
     from napari_gfsam.samples import sample_pairs
 
-    settings = settings_of(options.preset, [])
+    settings = settings_of(options.preset, options.setting)
     prepare_folder(options.output)
     use_threads(options.threads)
     pairs = sample_pairs()
