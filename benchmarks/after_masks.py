@@ -1,6 +1,6 @@
 """From masks to statuses: 128 prompts in 30 clusters (the graph and both gates), without any model.
 
-    python benchmarks/after_masks.py [--runs 50]
+python benchmarks/after_masks.py [--runs 50]
 """
 
 from __future__ import annotations

@@ -14,7 +14,6 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 from rich.console import Console
 from rich.table import Table
@@ -26,6 +25,8 @@ from napari_gfsam.samples import load_pair
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    import numpy as np
 
     from napari_gfsam.samples import Sample
 
@@ -83,9 +84,7 @@ def official_run(checkout: Path, reference: Sample, target: Sample) -> Callable[
     return lambda: model.predict([painted], picture)
 
 
-def report(
-    seconds: dict[str, list[float]], ours: OurRun, peak_gib: float, masks: dict[str, np.ndarray]
-) -> None:
+def report(seconds: dict[str, list[float]], ours: OurRun, peak_gib: float, masks: dict[str, np.ndarray]) -> None:
     console = Console()
     console.print(f"{PAIR}: {ours.prompts} prompts, preset published, {torch.get_num_threads()} threads")
     table = Table("code", "median s", "min s", "max s")

@@ -33,7 +33,19 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with nothing but the wheel; its dependencies come from the environment of the tests."""
     folder = tmp_path_factory.mktemp("installed")
-    run(sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--no-index", "-t", str(folder), str(wheel), cwd=folder)
+    run(
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "-q",
+        "--no-deps",
+        "--no-index",
+        "-t",
+        str(folder),
+        str(wheel),
+        cwd=folder,
+    )
     return folder
 
 
@@ -50,7 +62,9 @@ def test_wheel_holds_what_it_needs(wheel):
 
 def test_manifest_of_the_wheel_is_valid(installed):
     manifest = installed / "napari_gfsam" / "napari.yaml"
-    assert "valid" in run(sys.executable, "-m", "npe2", "validate", str(manifest), cwd=installed, PYTHONPATH=str(installed))
+    assert "valid" in run(
+        sys.executable, "-m", "npe2", "validate", str(manifest), cwd=installed, PYTHONPATH=str(installed)
+    )
 
 
 def test_installed_wheel_segments_a_picture(installed, tmp_path):

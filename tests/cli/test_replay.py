@@ -54,7 +54,7 @@ def test_without_the_recorded_labels_pixels_cannot_be_counted(desk, record):
 def test_settings_of_the_record_are_used(desk, record):
     before = read_record(record)
     write_record(record, replace(before, settings={**before.settings, "max_prompts": 1}))
-    assert "1 prompts" in desk.run("replay", record).stdout
+    assert "1 prompt," in desk.run("replay", record).stdout
 
 
 def test_decisions_are_repeated(desk, record, fake_models):

@@ -12,7 +12,7 @@ from napari_gfsam.api.cache import FeatureCache
 from napari_gfsam.api.prediction import Prediction, Scene
 from napari_gfsam.api.reference import PaintError, Painting, Reference, make_reference
 from napari_gfsam.core.config import GFSAMConfig, preset
-from napari_gfsam.imaging import PixelRecipe, array_hash, to_model_input, to_rgb
+from napari_gfsam.imaging import PixelRecipe, array_hash, require_content, to_model_input, to_rgb
 from napari_gfsam.io.records import InputRecord
 
 if TYPE_CHECKING:
@@ -158,7 +158,7 @@ class Segmenter:
         PaintError
             If there is no reference.
         napari_gfsam.imaging.ImageError
-            If the target is no picture.
+            If the target is no picture, or has one value everywhere.
         """
         for event in self.segment_events(target, settings=settings, recipe=recipe, record=record):
             if isinstance(event, PredictionReady):
@@ -211,6 +211,7 @@ class Segmenter:
         from napari_gfsam.core.types import ImageFeatures
 
         rgb = to_rgb(target, recipe)
+        require_content(rgb, "The target picture")
         model_input = to_model_input(rgb)
         record = record or InputRecord("target", array_hash(np.asarray(target)), np.shape(target))
         watch = Watch()

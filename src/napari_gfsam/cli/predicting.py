@@ -19,7 +19,8 @@ def summary(prediction: Prediction) -> str:
     prompts, clusters = sum(one.prompts for one in results), sum(one.clusters for one in results)
     names = {id_: found.spec.name for id_, found in prediction.classes.items()}
     scores = [f"{one.score:.3f}" if len(results) == 1 else f"{names[one.id]} {one.score:.3f}" for one in results]
-    text = f"{seconds:.2f} s, {prompts} prompts, {clusters} clusters, score {', '.join(scores)}"
+    found = f"{_count(prompts, 'prompt')}, {_count(clusters, 'cluster')}"
+    text = f"{seconds:.2f} s, {found}, score {', '.join(scores)}"
     return f"{text} (empty: {prediction.reason})" if prediction.reason else text
 
 
@@ -46,3 +47,7 @@ def drawing_of(picture: ReadPicture, prediction: Prediction, *, points: bool, tr
     table = prediction.points
     dots = OverlayPoints(table.points_yx, table.status) if points else None
     return Drawing(to_rgb(picture.pixels, picture.recipe), truth, dots)
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"

@@ -59,7 +59,8 @@ class TargetsProgress:
 
     def begin(self, name: str) -> None:
         """Say which target is worked on."""
-        self._progress.reset(self._one, total=None, description=f"{escape(name)}: loading", visible=True)
+        self._progress.remove_task(self._one)
+        self._one = self._progress.add_task(f"{escape(name)}: loading", total=None)
 
     def done(self, line: str) -> None:
         """Write the target's summary line (rich markup) and count it."""

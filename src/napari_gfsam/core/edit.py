@@ -56,6 +56,13 @@ def eraser_points(trace: ClassTrace, model_xy: IntArray) -> tuple[IntArray, IntA
 
     The point itself says "this", the nearest accepted prompts say "not this", so that an object beside it stays.
 
+    Parameters
+    ----------
+    trace
+        The class.
+    model_xy
+        (1, 2) the point's pixel.
+
     Returns
     -------
     model_xy, labels
@@ -64,7 +71,7 @@ def eraser_points(trace: ClassTrace, model_xy: IntArray) -> tuple[IntArray, IntA
     accepted = np.flatnonzero(np.isin(trace.status, ACCEPTED))
     distance = np.linalg.norm(trace.prompts.model_xy[accepted] - model_xy, axis=1)
     nearest = accepted[np.argsort(distance, kind="stable")[:NEGATIVE_HELPERS]]
-    points = np.concatenate([model_xy[None], trace.prompts.model_xy[nearest]])
+    points = np.concatenate([model_xy, trace.prompts.model_xy[nearest]])
     labels = np.array([1] + [0] * len(nearest), dtype=np.int64)
     return points[None], labels[None]
 
