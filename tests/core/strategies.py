@@ -46,6 +46,8 @@ def renumbered(cluster) -> list[int]:
 def settings_of(draw: st.DrawFn, *names: str) -> GFSAMConfig:
     """Settings with some names drawn from all their choices (no name: every one)."""
     wanted = {name: words for name, words in choices().items() if words and (not names or name in names)}
+    if "background_projection" in wanted:  # "auto" is a choice between answers: test_roundtrip.py
+        wanted["background_projection"] = ("off", "on")
     drawn: dict[str, object] = {name: draw(st.sampled_from(words)) for name, words in wanted.items()}
     if not names or "max_prompts" in names:
         drawn["max_prompts"] = draw(st.sampled_from([1, 3, 6, 10]))

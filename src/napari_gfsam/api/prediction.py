@@ -36,6 +36,7 @@ READINGS: Mapping[str, Mapping[str, Any]] = {
     "whole object": {"granularity": "union"},
     "part": {"components": "strong"},
     "background removed": {"background_projection": "on"},
+    "background kept": {"background_projection": "off"},
 }
 
 
@@ -305,7 +306,7 @@ class Alternative:
     Parameters
     ----------
     name
-        ``whole object``, ``part`` or ``background removed``.
+        ``whole object``, ``part``, ``background removed`` or ``background kept``.
     prediction
         Its answer.
     """

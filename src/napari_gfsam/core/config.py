@@ -26,6 +26,7 @@ PointTies = Literal["topk", "lowest"]
 Fallback = Literal["best", "none"]
 ReferenceFusion = Literal["mean", "bank"]
 Switch = Literal["off", "on"]
+Projection = Literal["off", "on", "auto"]
 OutputFrame = Literal["model", "native"]
 
 
@@ -80,6 +81,7 @@ class GFSAMConfig:
         Several references: the ``mean`` of their maps, or one ``bank`` of all their tokens.
     background_projection
         Remove the span of the references' background tokens from all tokens first (REBASE, arXiv 2607.09082).
+        ``auto``: segment with and without, keep the answer from which the reference is found again better.
     reciprocal_gate
         Keep a target token only where its nearest reference token is foreground.
     output_frame
@@ -105,7 +107,7 @@ class GFSAMConfig:
     point_ties: PointTies = "topk"
     fallback: Fallback = "best"
     reference_fusion: ReferenceFusion = "mean"
-    background_projection: Switch = "off"
+    background_projection: Projection = "off"
     reciprocal_gate: Switch = "off"
     output_frame: OutputFrame = "model"
 
@@ -174,7 +176,12 @@ def _check_count(name: str, value: int | None, *, optional: bool) -> None:
 
 PUBLISHED = GFSAMConfig()
 TUNED = GFSAMConfig(
-    mask_pooling="area", prompt_position="centre", similarity_floor="relu", point_ties="lowest", fallback="none"
+    mask_pooling="area",
+    prompt_position="centre",
+    similarity_floor="relu",
+    point_ties="lowest",
+    fallback="none",
+    background_projection="auto",
 )
 PRESETS = {"published": PUBLISHED, "tuned": TUNED}
 

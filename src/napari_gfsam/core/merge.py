@@ -50,7 +50,7 @@ def merge_class(trace: ClassTrace, frame: Frame, config: GFSAMConfig) -> ClassPr
     """
     accepted = accepted_masks(trace, config)
     mask, confidence = _paint(trace, accepted, trace.masks.positive_mean, frame, config)
-    score = float(confidence[mask].mean()) if mask.any() else 0.0
+    score = trace.found_again if mask.any() else 0.0
     reason = "" if mask.any() else _reason(trace)
     return ClassPrediction(
         trace.spec, mask, confidence, score, trace.prompts, trace.graph.cluster, trace.status, reason

@@ -6,8 +6,10 @@ One generator serves API, command line and viewer, so progress and cancelling (c
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from napari_gfsam.core.consistency import consistency_gate
 from napari_gfsam.core.gating import positive_gate
@@ -15,9 +17,10 @@ from napari_gfsam.core.graph import build_graph
 from napari_gfsam.core.masks import mask_stack
 from napari_gfsam.core.merge import merge_classes, merge_status
 from napari_gfsam.core.points import select_points
-from napari_gfsam.core.sampling import sample_masks
+from napari_gfsam.core.roundtrip import found_again
+from napari_gfsam.core.sampling import cell_weights, sample_masks
 from napari_gfsam.core.similarity import similarity_maps, unit_tokens
-from napari_gfsam.core.types import ClassTrace, Gates
+from napari_gfsam.core.types import ClassTrace, Gates, Status
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Mapping, Sequence
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
     from napari_gfsam.core.types import (
         Answer,
         EncodedClass,
+        FloatArray,
         ImageFeatures,
         MaskGraph,
         MaskSamples,
@@ -121,12 +125,46 @@ def judge(
     return Gates(positive.passed, consistent, positive.cluster_score, status)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Reading:
+    """What the stages up to the gates make of a class, and how well it finds the references again."""
+
+    maps: SimilarityMaps
+    prompts: PointPrompts
+    logits: FloatArray
+    graph: MaskGraph
+    gates: Gates
+    found_again: float
+    background_removed: bool
+
+
 def _segment_class(
     target: ImageFeatures, encoded: EncodedClass, config: GFSAMConfig, bank: MaskBank
 ) -> Generator[Event, None, ClassTrace]:
+    auto = config.background_projection == "auto"
+    plain = replace(config, background_projection="off") if auto else config
+    first = yield from _read(target, encoded, plain, bank)
+    best = first
+    # An empty first answer stays empty: a second reading must not find what is absent.
+    if auto and first.found_again > 0:
+        second = yield from _read(target, encoded, replace(config, background_projection="on"), bank)
+        best = max(first, second, key=lambda reading: reading.found_again)
+    watch = Watch()
+    masks = mask_stack(best.logits, first.maps)
+    yield StageDone("merge", encoded.spec.id, watch.lap())
+    status, score = best.gates.status, best.found_again
+    return ClassTrace(
+        encoded.spec, first.maps, best.prompts, masks, best.graph, best.gates, status, score, best.background_removed
+    )
+
+
+def _read(
+    target: ImageFeatures, encoded: EncodedClass, config: GFSAMConfig, bank: MaskBank
+) -> Generator[Event, None, _Reading]:
     class_id, watch = encoded.spec.id, Watch()
+    weights = [reference.weights for reference in encoded.references]
     units = unit_tokens(target.tokens, encoded.references, config)
-    maps = similarity_maps(units, [reference.weights for reference in encoded.references], config)
+    maps = similarity_maps(units, weights, config)
     prompts = select_points(maps, target.frame, config)
     yield StageDone("points", class_id, watch.lap())
     for done in bank.decode(prompts.model_xy):
@@ -136,10 +174,18 @@ def _segment_class(
     samples = sample_masks(logits, prompts.model_xy, target.frame.grid)
     graph = build_graph(samples, prompts, config)
     gates = judge(samples, graph, prompts, maps, units.target, config=config)
+    score = _score(target, encoded, samples, gates, config)
     yield StageDone("gates", class_id, watch.lap())
-    masks = mask_stack(logits, maps)
-    yield StageDone("merge", class_id, watch.lap())
-    return ClassTrace(encoded.spec, maps, prompts, masks, graph, gates, gates.status)
+    return _Reading(maps, prompts, logits, graph, gates, score, config.background_projection == "on")
+
+
+def _score(
+    target: ImageFeatures, encoded: EncodedClass, samples: MaskSamples, gates: Gates, config: GFSAMConfig
+) -> float:
+    """Score an answer on the tokens as they are, background included, so that readings can be compared."""
+    accepted = np.any(samples.at_cells[gates.status == Status.KEPT], axis=0)
+    units = unit_tokens(target.tokens, encoded.references, replace(config, background_projection="off"))
+    return found_again(units, [reference.weights for reference in encoded.references], cell_weights(accepted))
 
 
 class Watch:

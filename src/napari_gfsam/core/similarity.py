@@ -38,7 +38,7 @@ def unit_tokens(target: Tensor, references: Sequence[ReferenceFeatures], config:
     """
     target = target.float()
     tokens = [reference.tokens.to(target.device).float() for reference in references]
-    if config.background_projection == "on":
+    if config.background_projection == "on":  # "auto" is the pipeline's: it asks for both
         basis = _background_basis(tokens, [reference.weights for reference in references])
         target, *tokens = (rows - (rows @ basis) @ basis.T for rows in (target, *tokens))
     return UnitTokens(_unit_rows(target, config), tuple(_unit_rows(rows, config) for rows in tokens))

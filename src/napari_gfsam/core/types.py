@@ -269,6 +269,10 @@ class ClassTrace:
         The gates' answers.
     status
         (N,) int64 `Status` values: the gates', then a person's.
+    found_again
+        How well the automatic answer finds the reference again, in [0, 1].
+    background_removed
+        Whether the references' background was projected out.
     """
 
     spec: ClassSpec
@@ -278,6 +282,8 @@ class ClassTrace:
     graph: MaskGraph
     gates: Gates
     status: IntArray
+    found_again: float = 0.0
+    background_removed: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -293,7 +299,7 @@ class ClassPrediction:
     confidence
         (H, W) float32, per pixel the highest mean S+mean of the accepted masks over it, 0 outside.
     score
-        Mean confidence over the mask, 0 when empty.
+        How well the automatic answer finds the reference again, in [0, 1]; 0 when empty. Lowest first for review.
     points
         The prompts.
     cluster

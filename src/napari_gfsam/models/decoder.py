@@ -143,6 +143,8 @@ class PromptDecoder:
         with torch.autocast(self.device.type, enabled=False):
             tokens = self._token_side.embed(model_xy.to(self.device), labels.to(self.device))
         logits = tokens.new_empty(len(tokens), 4 * grid, 4 * grid)
+        if len(tokens) == 0:
+            return logits
         workers = self._workers.count if self.device.type == "cpu" else 1
         parts = _cut(len(tokens), min(self.batching.chunk, math.ceil(len(tokens) / workers)))
         work = partial(self._decode_parts, prepared, tokens, logits, parts)
