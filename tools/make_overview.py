@@ -37,7 +37,7 @@ def main() -> None:
         answer = draw_overlay(to_rgb(target.image), prediction.labels, truth=target.labels, points=points)
         rows.append((painted, answer))
     OUTPUT.parent.mkdir(parents=True, exist_ok=True)
-    _sheet(rows).save(OUTPUT, optimize=True)
+    _sheet(rows).quantize(128, dither=Image.Dither.NONE).save(OUTPUT, optimize=True)
 
 
 def _sheet(rows: list[tuple[np.ndarray, np.ndarray]]) -> Image.Image:
