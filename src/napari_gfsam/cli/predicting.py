@@ -32,9 +32,6 @@ def predict(segmenter: Segmenter, picture: ReadPicture, progress: TargetsProgres
     ValueError
         If there is nothing in the picture to see, or the models cannot be used.
     """
-    from napari_gfsam.imaging import require_content, to_rgb
-
-    require_content(to_rgb(picture.pixels, picture.recipe))
     events = segmenter.segment_events(picture.pixels, recipe=picture.recipe, record=picture.record)
     prediction: Prediction = progress.follow(name, events)
     return prediction

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
+from napari_gfsam.core.frames import MODEL_SIZE
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-MODEL_SIZE = 1024
 #: Part of every feature key: raise it when the pixels that `to_model_input` makes change.
 RESIZE_VERSION = 1
 
