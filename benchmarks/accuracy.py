@@ -22,9 +22,8 @@ from napari_gfsam.evaluation import accuracy_table, evaluate, folder_episodes
 from napari_gfsam.imaging import to_model_input, to_rgb
 
 if TYPE_CHECKING:
-    from official import Official
-
     from napari_gfsam.evaluation import Episode
+    from official import Official
 
 SEED = 0
 

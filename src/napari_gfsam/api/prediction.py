@@ -15,19 +15,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from napari_gfsam.core.arrays import BoolArray, FloatArray, IntArray, LabelArray
     from napari_gfsam.core.config import GFSAMConfig
     from napari_gfsam.core.masks import MaskBank
-    from napari_gfsam.core.types import (
-        Answer,
-        BoolArray,
-        ClassPrediction,
-        ClassTrace,
-        EncodedClass,
-        FloatArray,
-        ImageFeatures,
-        IntArray,
-        LabelArray,
-    )
+    from napari_gfsam.core.types import Answer, ClassPrediction, ClassTrace, EncodedClass, ImageFeatures
     from napari_gfsam.imaging import PixelRecipe
     from napari_gfsam.io.records import InputRecord, ModelRecord, ReferenceRecord
 

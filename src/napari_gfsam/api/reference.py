@@ -16,7 +16,7 @@ from napari_gfsam.io.records import ClassRecord, InputRecord, ReferenceRecord, l
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-    from napari_gfsam.core.types import LabelArray
+    from napari_gfsam.core.arrays import LabelArray
 
 Classes = Mapping[int, str] | Sequence[ClassSpec]
 Region = tuple[int, int, int, int]

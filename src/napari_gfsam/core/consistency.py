@@ -16,8 +16,9 @@ from napari_gfsam.core.similarity import CELL_EPSILON, TINY_NORM
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from napari_gfsam.core.arrays import BoolArray, FloatArray, IntArray
     from napari_gfsam.core.config import GFSAMConfig
-    from napari_gfsam.core.types import BoolArray, FloatArray, IntArray, MaskGraph, MaskSamples
+    from napari_gfsam.core.types import MaskGraph, MaskSamples
 
 
 def consistency_gate(

@@ -11,8 +11,9 @@ from napari_gfsam.core.masks import mask_stack, unpack
 from napari_gfsam.core.types import ACCEPTED, Gates, MaskGraph, MaskStack, PointPrompts, Status
 
 if TYPE_CHECKING:
+    from napari_gfsam.core.arrays import FloatArray, IntArray
     from napari_gfsam.core.frames import Frame
-    from napari_gfsam.core.types import ClassTrace, FloatArray, IntArray
+    from napari_gfsam.core.types import ClassTrace
 
 Rows = TypeVar("Rows", PointPrompts, MaskStack, Gates)
 NEGATIVE_HELPERS = 4

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from napari_gfsam.core.arrays import FloatArray, IntArray
     from napari_gfsam.core.config import PromptPosition
-    from napari_gfsam.core.types import FloatArray, IntArray
 
 MODEL_SIZE = 1024
 LOGIT_SIZE = 256

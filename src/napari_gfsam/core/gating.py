@@ -12,8 +12,9 @@ from napari_gfsam.core.sampling import cell_weights
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from napari_gfsam.core.arrays import BoolArray, FloatArray, IntArray
     from napari_gfsam.core.config import GFSAMConfig
-    from napari_gfsam.core.types import BoolArray, FloatArray, IntArray, MaskGraph, MaskSamples, SimilarityMaps
+    from napari_gfsam.core.types import MaskGraph, MaskSamples, SimilarityMaps
 
 AREA_EPSILON = 1e-6
 

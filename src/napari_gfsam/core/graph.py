@@ -12,8 +12,9 @@ from scipy.sparse.csgraph import connected_components
 from napari_gfsam.core.types import MaskGraph
 
 if TYPE_CHECKING:
+    from napari_gfsam.core.arrays import IntArray
     from napari_gfsam.core.config import GFSAMConfig
-    from napari_gfsam.core.types import IntArray, MaskSamples, PointPrompts
+    from napari_gfsam.core.types import MaskSamples, PointPrompts
 
 KMEANS_SEED = 0
 

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from napari_gfsam.core.types import BoolArray, FloatArray, IntArray, MaskDecoder, SimilarityMaps
+    from napari_gfsam.core.arrays import BoolArray, FloatArray, IntArray
+    from napari_gfsam.core.types import MaskDecoder, SimilarityMaps
 
 SCALE = MODEL_SIZE // LOGIT_SIZE
 DEFAULT_BATCH = 16

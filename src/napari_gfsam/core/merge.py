@@ -15,8 +15,9 @@ from napari_gfsam.core.types import ACCEPTED, BY_HAND, Answer, ClassPrediction, 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from napari_gfsam.core.arrays import BoolArray, FloatArray, IntArray
     from napari_gfsam.core.config import GFSAMConfig
-    from napari_gfsam.core.types import BoolArray, ClassTrace, FloatArray, Gates, IntArray, MaskStack
+    from napari_gfsam.core.types import ClassTrace, Gates, MaskStack
 
 Crop = tuple[slice, slice, "BoolArray"]
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from napari_gfsam.core.types import BoolArray, LabelArray
+    from napari_gfsam.core.arrays import BoolArray, LabelArray
 
 
 def counted_pixels(labels: LabelArray, ignore: int | None, region_yx: tuple[int, int, int, int] | None) -> BoolArray:

@@ -27,12 +27,12 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
+    from napari_gfsam.core.arrays import FloatArray
     from napari_gfsam.core.config import GFSAMConfig
     from napari_gfsam.core.masks import MaskBank
     from napari_gfsam.core.types import (
         Answer,
         EncodedClass,
-        FloatArray,
         ImageFeatures,
         MaskGraph,
         MaskSamples,

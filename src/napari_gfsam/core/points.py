@@ -12,9 +12,10 @@ from napari_gfsam.core.types import PointPrompts
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from napari_gfsam.core.arrays import IntArray
     from napari_gfsam.core.config import GFSAMConfig
     from napari_gfsam.core.frames import Frame
-    from napari_gfsam.core.types import IntArray, SimilarityMaps
+    from napari_gfsam.core.types import SimilarityMaps
 
 STRETCH_EPSILON = 1e-6
 

@@ -12,8 +12,8 @@ from napari_gfsam.core.paint import counted_pixels
 from napari_gfsam.core.types import GridWeights
 
 if TYPE_CHECKING:
+    from napari_gfsam.core.arrays import BoolArray, FloatArray, IntArray, LabelArray
     from napari_gfsam.core.config import MaskPooling
-    from napari_gfsam.core.types import BoolArray, FloatArray, IntArray, LabelArray
 
 
 def reference_weights(

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from napari_gfsam.core.types import FloatArray, GridWeights, UnitTokens
+    from napari_gfsam.core.arrays import FloatArray
+    from napari_gfsam.core.types import GridWeights, UnitTokens
 
 EPSILON = 1e-6
 

@@ -15,8 +15,8 @@ from napari_gfsam.core.frames import LOGIT_SIZE, MODEL_SIZE, linear_taps
 from napari_gfsam.core.types import MaskSamples
 
 if TYPE_CHECKING:
+    from napari_gfsam.core.arrays import BoolArray, FloatArray, IntArray
     from napari_gfsam.core.frames import Taps
-    from napari_gfsam.core.types import BoolArray, FloatArray, IntArray
 
 
 def sample_masks(logits: FloatArray, model_xy: IntArray, grid: int) -> MaskSamples:

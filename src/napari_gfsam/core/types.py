@@ -4,22 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import TYPE_CHECKING, Any, Protocol
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import numpy as np
+    from numpy.typing import NDArray
     from torch import Tensor
 
+    from napari_gfsam.core.arrays import BoolArray, FloatArray, IntArray, LabelArray
     from napari_gfsam.core.frames import Frame
-
-IntArray = NDArray[np.int64]
-FloatArray = NDArray[np.floating[Any]]
-BoolArray = NDArray[np.bool_]
-LabelArray = NDArray[np.integer[Any]]
 
 
 class Status(IntEnum):
