@@ -73,7 +73,7 @@ import napari_gfsam, pathlib, sys
 assert pathlib.Path(napari_gfsam.__file__).is_relative_to(sys.argv[1]), napari_gfsam.__file__
 from napari_gfsam import Segmenter
 from napari_gfsam.samples import load_pair
-pair = load_pair('coins')
+pair = load_pair('gland')
 segmenter = Segmenter()
 segmenter.add_reference(pair.reference.image, pair.reference.labels)
 prediction = segmenter.segment(pair.targets[0].image)

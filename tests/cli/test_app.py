@@ -119,7 +119,12 @@ def test_ctrl_c_in_a_real_process_ends_with_130(desk):
         "--set",
         "max_prompts=4",
     )
-    command = [sys.executable, "-c", "from napari_gfsam.cli import main; main()", "segment", *targets, *words]
+    # A test run in the background inherits an ignored SIGINT: give the process the one of a terminal.
+    code = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        "from napari_gfsam.cli import main; main()"
+    )
+    command = [sys.executable, "-c", code, "segment", *targets, *words]
     with subprocess.Popen(
         list(map(str, command)), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as running:

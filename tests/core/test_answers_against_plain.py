@@ -8,7 +8,6 @@ purpose, see `plain.Margin`: there float32 rounding decides.
 from __future__ import annotations
 
 import numpy as np
-import pytest
 import torch
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -42,6 +41,8 @@ from tests.core.strategies import (
 
 # --- merging ---------------------------------------------------------------------------------------------------------
 
+SCORE = 0.25  # of the round trip, which merging only passes on
+
 
 @quick(60)
 @given(
@@ -57,7 +58,7 @@ def test_merge_of_one_class(case: GateCase, config: GFSAMConfig, shape, data):
     found = merge_class(trace, Frame(*shape, case.grid), config)
     np.testing.assert_array_equal(found.mask, wanted.mask)
     np.testing.assert_allclose(found.confidence, wanted.confidence, atol=TOLERANCE)
-    assert found.score == pytest.approx(wanted.confidence[wanted.mask].mean() if wanted.mask.any() else 0, abs=1e-4)
+    assert found.score == (SCORE if wanted.mask.any() else 0)
     assert bool(found.reason) == (not wanted.mask.any())
 
 
@@ -71,7 +72,7 @@ def drawn_trace(case: GateCase, spec: ClassSpec, data) -> tuple[ClassTrace, list
     gates = Gates(numbers == 1, numbers >= 1, values, numbers)
     graph = MaskGraph(np.eye(n, dtype=bool), np.zeros(n, dtype=np.int64))
     maps = core_maps(case.maps)
-    trace = ClassTrace(spec, maps, case.core_prompts(), mask_stack(case.logits, maps), graph, gates, numbers)
+    trace = ClassTrace(spec, maps, case.core_prompts(), mask_stack(case.logits, maps), graph, gates, numbers, SCORE)
     return trace, status, score
 
 
@@ -167,7 +168,7 @@ class FakeDecoder:
 @quick(30)
 @given(
     st.lists(token_cases(), min_size=1, max_size=2),
-    st.one_of(settings_of(), st.sampled_from([PUBLISHED, TUNED])),
+    st.one_of(settings_of(), st.sampled_from([PUBLISHED, TUNED.with_settings(background_projection="off")])),
     st.tuples(st.integers(1, 20), st.integers(1, 20)),
     st.integers(0, 1000),
 )
