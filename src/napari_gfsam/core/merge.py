@@ -158,9 +158,10 @@ def _compete(
     traces: Sequence[ClassTrace], classes: dict[int, ClassPrediction], frame: Frame, config: GFSAMConfig
 ) -> IntArray:
     """(H, W) int64 id of the class that holds each pixel, 0 where none does."""
+    if len(classes) == 1:
+        ((only, found),) = classes.items()
+        return np.where(found.mask, only, 0)
     winner = np.zeros(frame.shape, dtype=np.int64)
-    if len(traces) == 1:
-        return np.where(traces[0].spec.id, classes[traces[0].spec.id].mask * traces[0].spec.id, winner)
     best = np.full(frame.shape, -np.inf, dtype=np.float32)
     for trace in sorted(traces, key=lambda t: t.spec.id):
         margin = trace.masks.positive_mean - trace.masks.negative_mean

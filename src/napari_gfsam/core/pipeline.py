@@ -145,7 +145,7 @@ def _segment_class(
     plain = replace(config, background_projection="off") if auto else config
     first = yield from _read(target, encoded, plain, bank)
     best = first
-    # An empty first answer stays empty: a second reading must not find what is absent.
+    # An empty first answer stays empty: a second reading must not talk it into something.
     if auto and first.found_again > 0:
         second = yield from _read(target, encoded, replace(config, background_projection="on"), bank)
         best = max(first, second, key=lambda reading: reading.found_again)
