@@ -95,15 +95,19 @@ class Backend:
         key = ("masks", content_hash(model_input), segmenter.weights_hash, segmenter.precision, RESIZE_VERSION)
         return self._cache.get(key, lambda: self._make_bank(model_input))
 
-    def _make_bank(self, model_input: NDArray[np.uint8]) -> MaskBank:
+    def bank_of(self, embedding: Tensor) -> MaskBank:
+        """Return an empty bank of masks over a (256, 64, 64) embedding."""
         import torch
 
         from napari_gfsam.core.masks import MaskBank
 
         segmenter = self.segmenter
-        prepared = segmenter.prepare(segmenter.embed(model_input[None])[0])
+        prepared = segmenter.prepare(embedding)
 
         def decode(model_xy: NDArray[np.int64], labels: NDArray[np.int64]) -> Tensor:
             return segmenter.decode(prepared, torch.from_numpy(model_xy), torch.from_numpy(labels))
 
-        return MaskBank(decode, held_bytes=prepared.nbytes)
+        return MaskBank(decode, held_bytes=prepared.nbytes + embedding.nbytes, embedding=embedding)
+
+    def _make_bank(self, model_input: NDArray[np.uint8]) -> MaskBank:
+        return self.bank_of(self.segmenter.embed(model_input[None])[0])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from threading import RLock
 from typing import TYPE_CHECKING, Protocol, TypeVar, cast
 
 if TYPE_CHECKING:
@@ -38,14 +39,17 @@ class FeatureCache:
             raise ValueError(f"The cache cannot hold {capacity} bytes; use 0 or more.")
         self._capacity = capacity
         self._entries: OrderedDict[Hashable, Sized] = OrderedDict()
+        self._lock = RLock()
 
     def get(self, key: Hashable, make: Callable[[], Entry]) -> Entry:
-        """Return the entry of `key`, made now if it is not there."""
-        if key not in self._entries:
-            self._entries[key] = make()
-        self._entries.move_to_end(key)
-        entry = cast("Entry", self._entries[key])
-        self._shrink()
+        """Return the entry of `key`, made now if it is not there; safe to call from several threads."""
+        with self._lock:
+            known = self._entries.get(key)
+        entry = cast("Entry", known) if known is not None else make()  # unlocked: others need not wait for a model
+        with self._lock:
+            entry = cast("Entry", self._entries.setdefault(key, entry))
+            self._entries.move_to_end(key)
+            self._shrink()
         return entry
 
     def __contains__(self, key: Hashable) -> bool:
@@ -55,11 +59,13 @@ class FeatureCache:
     @property
     def nbytes(self) -> int:
         """Bytes held now."""
-        return sum(entry.nbytes for entry in self._entries.values())
+        with self._lock:
+            return sum(entry.nbytes for entry in self._entries.values())
 
     def clear(self) -> None:
         """Forget everything."""
-        self._entries.clear()
+        with self._lock:
+            self._entries.clear()
 
     def _shrink(self) -> None:
         held = self.nbytes

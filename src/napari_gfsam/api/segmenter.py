@@ -60,6 +60,14 @@ class Segmenter:
         self._backend = Backend(model, FeatureCache(cache_bytes))
         self._references: list[Reference] = []
 
+    def sibling(self, settings: Settings | None = None) -> Segmenter:
+        """Return a segmenter without references over the same models and features, with these or other settings."""
+        other = Segmenter.__new__(Segmenter)
+        other._settings = self._settings if settings is None else _resolve(settings)
+        other._backend = self._backend
+        other._references = []
+        return other
+
     @property
     def settings(self) -> GFSAMConfig:
         """The settings of a run that names none."""

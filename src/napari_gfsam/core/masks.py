@@ -34,13 +34,23 @@ class MaskBank:
         Prompts decoded between two events: the grain of progress and cancelling.
     held_bytes
         Memory that the decoder holds for this image.
+    embedding
+        (256, 64, 64) what the decoder was prepared from, for whoever keeps the image on disk.
     """
 
-    def __init__(self, decoder: MaskDecoder, *, batch: int = DEFAULT_BATCH, held_bytes: int = 0) -> None:
+    def __init__(
+        self,
+        decoder: MaskDecoder,
+        *,
+        batch: int = DEFAULT_BATCH,
+        held_bytes: int = 0,
+        embedding: Tensor | None = None,
+    ) -> None:
         self._decoder = decoder
         self._batch = batch
         self._held_bytes = held_bytes
         self._logits: dict[tuple[int, int], FloatArray] = {}
+        self.embedding = embedding
 
     @property
     def nbytes(self) -> int:
@@ -71,6 +81,15 @@ class MaskBank:
         if len(model_xy) == 0:
             return np.zeros((0, LOGIT_SIZE, LOGIT_SIZE), dtype=np.float32)
         return np.stack([self._logits[int(x), int(y)] for x, y in model_xy])
+
+    def keep(self, model_xy: IntArray, logits: FloatArray) -> None:
+        """Take in the (N, 256, 256) float32 logits of N prompts decoded earlier."""
+        self._logits.update(zip(((int(x), int(y)) for x, y in model_xy), logits, strict=True))
+
+    @property
+    def decoded_xy(self) -> IntArray:
+        """(N, 2) int64 model pixels of the prompts decoded so far."""
+        return np.array(list(self._logits), dtype=np.int64).reshape(-1, 2)
 
     def refine(self, model_xy: IntArray, labels: IntArray) -> FloatArray:
         """Decode prompts of several points each, not kept: (N, K, 2), (N, K) -> (N, 256, 256) float32."""
