@@ -67,7 +67,7 @@ def test_a_target_that_fails_never_stops_the_rest(desk, fake_models, monkeypatch
 def test_damaged_weights_are_said_once(desk, monkeypatch):
     from napari_gfsam.models import WeightsError
 
-    def damaged(spec: object) -> None:
+    def damaged(spec: object, **options: object) -> None:
         raise WeightsError("The weights are damaged: reinstall napari-gfsam.")
 
     monkeypatch.setattr("napari_gfsam.models.encoders.load_encoder", damaged)

@@ -405,7 +405,7 @@ def test_an_output_folder_that_cannot_be_written(desk):
 def test_damaged_weights_stop_the_run_with_one_sentence(desk, monkeypatch):
     from napari_gfsam.models import WeightsError
 
-    def damaged(spec: object) -> None:
+    def damaged(spec: object, **options: object) -> None:
         raise WeightsError("The weights file x of model 'y' is damaged: reinstall napari-gfsam.")
 
     monkeypatch.setattr("napari_gfsam.models.encoders.load_encoder", damaged)

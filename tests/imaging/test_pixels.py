@@ -94,6 +94,12 @@ def test_range_gamma_and_colours_as_displayed():
     assert to_rgb(plane, recipe)[0].tolist() == [[0, v, 0] for v in (0, 64, 255, 255, 0, 0)]
 
 
+def test_every_channel_may_have_its_own_gamma():
+    stack = np.full((2, 1, 1), 0.25)
+    recipe = PixelRecipe("dtype", channel_axis=0, channel_colors=((1, 0, 0), (0, 1, 0)), gammas=(0.5, 2.0))
+    assert to_rgb(stack, recipe)[0, 0].tolist() == [128, 16, 0]
+
+
 def test_nan_is_black_and_infinities_are_the_ends():
     plane = np.array([[np.nan, -np.inf, np.inf, 0.0, 1.0, 2.0]], np.float32)
     assert to_rgb(plane)[0, :, 0].tolist() == [0, 0, 255, 0, 128, 255]
@@ -152,6 +158,7 @@ def test_what_is_no_picture_is_named(plane, words):
         (PixelRecipe(channel_axis=0), (2, 3, 4, 5), "three axes"),
         (PixelRecipe(channel_axis=0, channel_colors=((1, 0, 0),)), (2, 4, 4), "1 channel colours"),
         (PixelRecipe("range", limits=((0, 1), (0, 2)), channel_axis=0), (3, 4, 4), "2 pairs of limits"),
+        (PixelRecipe(gammas=(1.0, 2.0), channel_axis=0), (3, 4, 4), "2 gammas for 3"),
     ],
 )
 def test_a_recipe_that_does_not_fit_the_plane_is_named(recipe, shape, words):
@@ -169,6 +176,7 @@ def test_a_recipe_that_does_not_fit_the_plane_is_named(recipe, shape, words):
         {"percentiles": (-1, 50)},
         {"gamma": 0},
         {"gamma": float("inf")},
+        {"gammas": (1.0, 0.0)},
         {"channel_colors": ((1, 2, 0),)},
     ],
 )
@@ -177,9 +185,11 @@ def test_a_wrong_recipe_is_refused(wrong):
         PixelRecipe(**wrong)
 
 
-@given(RECIPES, st.sampled_from([None, 0, -1]), st.sampled_from([(), ((0.0, 1.0, 0.5),)]))
-def test_a_recipe_survives_json(recipe, axis, colors):
-    recipe = PixelRecipe(recipe.intensity, recipe.limits, recipe.percentiles, recipe.gamma, axis, colors)
+@given(
+    RECIPES, st.sampled_from([None, 0, -1]), st.sampled_from([(), ((0.0, 1.0, 0.5),)]), st.sampled_from([(), (2.0,)])
+)
+def test_a_recipe_survives_json(recipe, axis, colors, gammas):
+    recipe = PixelRecipe(recipe.intensity, recipe.limits, recipe.percentiles, recipe.gamma, axis, colors, gammas)
     assert PixelRecipe.from_dict(json.loads(json.dumps(recipe.as_dict()))) == recipe
 
 

@@ -8,7 +8,8 @@ import torch
 
 from napari_gfsam.models import fused
 from napari_gfsam.models.checkpoints import fold_mobile_sam
-from napari_gfsam.models.tiny_vit import SAM_MEAN, SAM_STD, MobileSamImageEncoder, build_mobile_sam_image_encoder
+from napari_gfsam.models.pictures import SAM_MEAN, SAM_STD
+from napari_gfsam.models.tiny_vit import MobileSamImageEncoder, build_mobile_sam_image_encoder
 from napari_gfsam.models.weights import WeightsError, read_weights
 from tests.models.official_mobile_sam import PlainImageEncoder, official_state, random_plain
 

@@ -6,8 +6,23 @@
 >>> prediction = segmenter.segment(target)           # .labels, .confidence, .points, .clusters, .reason
 """
 
+from napari_gfsam.api.choice import ModelChoice
+from napari_gfsam.api.many import Outcome
 from napari_gfsam.api.prediction import Alternative, PointTable, Prediction
 from napari_gfsam.api.reference import PaintError, Reference
-from napari_gfsam.api.segmenter import PredictionReady, Segmenter
+from napari_gfsam.api.run import PredictionReady
+from napari_gfsam.api.segmenter import Segmenter
+from napari_gfsam.api.target import Target
 
-__all__ = ["Alternative", "PaintError", "PointTable", "Prediction", "PredictionReady", "Reference", "Segmenter"]
+__all__ = [
+    "Alternative",
+    "ModelChoice",
+    "Outcome",
+    "PaintError",
+    "PointTable",
+    "Prediction",
+    "PredictionReady",
+    "Reference",
+    "Segmenter",
+    "Target",
+]

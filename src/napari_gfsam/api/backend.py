@@ -3,22 +3,34 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import partial
+from threading import RLock
 from typing import TYPE_CHECKING
 
+from napari_gfsam.api.cache import FeatureCache
+from napari_gfsam.api.choice import ModelChoice
 from napari_gfsam.imaging import content_hash
 from napari_gfsam.imaging.resize import RESIZE_VERSION
 from napari_gfsam.io.records import ModelRecord
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Iterable, Sequence
+    from typing import Any
+
     import numpy as np
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from napari_gfsam.api.cache import FeatureCache
     from napari_gfsam.core.masks import MaskBank
+    from napari_gfsam.models.device import Device
     from napari_gfsam.models.encoders import DinoEncoder
-    from napari_gfsam.models.segmenters import SamSegmenter
+    from napari_gfsam.models.registry import ModelSpec
+    from napari_gfsam.models.segmenters import MaskModel
+
+# Pictures read for the decoder take about 30 MB each; they are made again from the embedding in a moment.
+PREPARED_BYTES = 256 * 2**20
+# Prompts between two events: on a GPU all of a class take a few milliseconds, and every batch waits for the GPU.
+DEVICE_PROMPTS = 128
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,80 +46,206 @@ class Tokens:
 
 
 class Backend:
-    """Encoder and segmenter by the name of a model preset.
+    """Encoder and segmenter of a choice of models; safe to use from several threads.
 
     Parameters
     ----------
     model
-        Name of a model preset, such as ``bundled``.
+        Name of a model preset, such as ``bundled``, or a `ModelChoice`.
     cache
         Where features are kept.
 
     Raises
     ------
     ValueError
-        If there is no such preset.
+        If a model is unknown.
     """
 
-    def __init__(self, model: str, cache: FeatureCache) -> None:
-        from napari_gfsam.models.registry import model_preset
-
-        self._specs = model_preset(model)
+    def __init__(self, model: str | ModelChoice, cache: FeatureCache) -> None:
         self._cache = cache
+        self._prepared = FeatureCache(PREPARED_BYTES)
+        self._lock = RLock()
+        self._choose(ModelChoice(model) if isinstance(model, str) else model)
 
-    @cached_property
+    def _choose(self, choice: ModelChoice) -> None:
+        self._choice, self._specs = choice, choice.specs()
+        self._hashes: dict[str, str] = {}
+        self._device: Device | None = None
+        self._encoder: DinoEncoder | None = None
+        self._segmenter: MaskModel | None = None
+
+    @property
+    def choice(self) -> ModelChoice:
+        """Which models work where, as asked for."""
+        return self._choice
+
+    def use(self, choice: ModelChoice) -> None:
+        """Take other models, another device or precision from now on; what was loaded is dropped.
+
+        Raises
+        ------
+        ValueError
+            If a model is unknown; everything then stays as it was.
+        """
+        choice.specs()
+        with self._lock:
+            self.unload()
+            self._choose(choice)
+
+    @property
+    def device(self) -> Device:
+        """Where the models work, with the reason; the CPU once another device failed its self-test.
+
+        Raises
+        ------
+        napari_gfsam.models.device.DeviceError
+            If the device that was asked for is not there.
+        """
+        from napari_gfsam.models.device import choose_device
+
+        # No lock: a widget that shows the device does not wait for models that are being loaded.
+        device = self._device or choose_device(self._choice.device, self._choice.precision)
+        self._device = self._device or device
+        return self._device
+
+    @property
     def encoder(self) -> DinoEncoder:
         """The encoder, loaded now if it was not."""
         from napari_gfsam.models.encoders import load_encoder
 
-        return load_encoder(self._specs.encoder)
+        with self._lock:
+            if self._encoder is None:
+                self._encoder = self._load(load_encoder, self._specs[0])
+            return self._encoder
 
-    @cached_property
-    def segmenter(self) -> SamSegmenter:
+    @property
+    def segmenter(self) -> MaskModel:
         """The segmenter, loaded now if it was not."""
         from napari_gfsam.models.segmenters import load_segmenter
 
-        return load_segmenter(self._specs.segmenter)
+        with self._lock:
+            if self._segmenter is None:
+                self._segmenter = self._load(load_segmenter, self._specs[1])
+            return self._segmenter
+
+    def _load(self, load: Callable[..., Any], spec: ModelSpec) -> Any:
+        from napari_gfsam.models.device import SelfTestError, cpu_instead
+
+        device = self.device
+        try:
+            return load(spec, device=device, compiled=self._choice.compiled)
+        except SelfTestError as error:
+            # Features from a device that answers wrongly are not to be trusted either.
+            self.unload()
+            self._device = cpu_instead(device, error)
+            return load(spec, device=self._device, compiled=self._choice.compiled)
 
     def load(self) -> None:
         """Load both models now."""
-        _ = self.encoder, self.segmenter
+        with self._lock:
+            _ = self.encoder, self.segmenter
+            _ = self.encoder  # again where the segmenter's self-test moved everything to the CPU
+
+    def unload(self) -> None:
+        """Drop both models and all features and free their memory; the next use loads again."""
+        from napari_gfsam.models.device import free_memory
+
+        with self._lock:
+            self._encoder = self._segmenter = None
+            self.forget()
+        free_memory()
 
     def forget(self) -> None:
         """Drop all features and masks (the models stay loaded)."""
         self._cache.clear()
+        self._prepared.clear()
 
     @property
     def records(self) -> tuple[ModelRecord, ...]:
         """The models as run records name them."""
-        specs = (self._specs.encoder, self._specs.segmenter)
-        return tuple(ModelRecord(spec.id, spec.sha256) for spec in specs)
+        loaded = (self._encoder, self._segmenter)
+        return tuple(
+            ModelRecord(spec.id, spec.sha256 or (model.weights_hash if model else self._file_hash(spec)))
+            for spec, model in zip(self._specs, loaded, strict=True)
+        )
+
+    def _file_hash(self, spec: ModelSpec) -> str | None:
+        """Return the hash of a file of which none is published; None where it is not there or cannot be read."""
+        import hashlib
+
+        from napari_gfsam.models.weights import locate
+
+        if spec.id not in self._hashes:
+            try:
+                with locate(spec).open("rb") as file:
+                    self._hashes[spec.id] = hashlib.file_digest(file, "sha256").hexdigest()
+            except OSError:
+                return None
+        return self._hashes[spec.id]
 
     def tokens(self, model_input: NDArray[np.uint8]) -> Tensor:
         """Return the (grid * grid, C) float32 tokens of a (1024, 1024, 3) picture."""
+        return self.tokens_of([model_input])[0]
+
+    def tokens_of(self, model_inputs: Sequence[NDArray[np.uint8]]) -> list[Tensor]:
+        """Return the (grid * grid, C) float32 tokens of several pictures, those not known yet made in one batch."""
         encoder = self.encoder
-        key = ("tokens", content_hash(model_input), encoder.weights_hash, encoder.precision, RESIZE_VERSION)
-        return self._cache.get(key, lambda: Tokens(encoder.encode(model_input[None])[0])).values
+        keys = [("tokens", content_hash(picture), *_identity(encoder)) for picture in model_inputs]
+
+        def make(batch: NDArray[np.uint8]) -> list[Tokens]:
+            return [Tokens(rows) for rows in encoder.encode(batch)]
+
+        return [tokens.values for tokens in self._known(keys, model_inputs, make)]
 
     def bank(self, model_input: NDArray[np.uint8]) -> MaskBank:
         """Return the masks of a (1024, 1024, 3) picture, its embedding made now if it was not."""
+        return self.banks_of([model_input])[0]
+
+    def banks_of(self, model_inputs: Sequence[NDArray[np.uint8]]) -> list[MaskBank]:
+        """Return the masks of several pictures, embeddings not known yet made in one batch."""
         segmenter = self.segmenter
-        key = ("masks", content_hash(model_input), segmenter.weights_hash, segmenter.precision, RESIZE_VERSION)
-        return self._cache.get(key, lambda: self._make_bank(model_input))
+        keys = [("masks", content_hash(picture), *_identity(segmenter)) for picture in model_inputs]
+
+        def make(batch: NDArray[np.uint8]) -> list[MaskBank]:
+            return [self.bank_of(embedding) for embedding in segmenter.embed(batch)]
+
+        return self._known(keys, model_inputs, make)
 
     def bank_of(self, embedding: Tensor) -> MaskBank:
-        """Return an empty bank of masks over a (256, 64, 64) embedding."""
+        """Return an empty bank of masks over one row of what the segmenter's `embed` gave; loads no model."""
         import torch
 
-        from napari_gfsam.core.masks import MaskBank
+        from napari_gfsam.core.masks import DEFAULT_BATCH, MaskBank
 
-        segmenter = self.segmenter
-        prepared = segmenter.prepare(embedding)
+        # A bank lives as long as its answer can be corrected: it holds no model and nothing on a device.
+        kept, key = embedding.detach().to("cpu"), object()
 
         def decode(model_xy: NDArray[np.int64], labels: NDArray[np.int64]) -> Tensor:
+            segmenter = self.segmenter
+            prepared = self._prepared.get((key, id(segmenter)), lambda: segmenter.prepare(kept))
             return segmenter.decode(prepared, torch.from_numpy(model_xy), torch.from_numpy(labels))
 
-        return MaskBank(decode, held_bytes=prepared.nbytes + embedding.nbytes, embedding=embedding)
+        batch = DEFAULT_BATCH if self.device.is_cpu else DEVICE_PROMPTS
+        return MaskBank(decode, batch=batch, held_bytes=kept.nbytes, embedding=kept)
 
-    def _make_bank(self, model_input: NDArray[np.uint8]) -> MaskBank:
-        return self.bank_of(self.segmenter.embed(model_input[None])[0])
+    def _known(
+        self, keys: Sequence[Hashable], pictures: Sequence[NDArray[np.uint8]], make: Callable[..., Iterable[Any]]
+    ) -> list[Any]:
+        """Return the cache's entries; those that it lacks are made in one batch, on a CPU one by one."""
+        import numpy as np
+
+        missing = {key: picture for key, picture in zip(keys, pictures, strict=True) if key not in self._cache}
+        made: dict[Hashable, Any] = {}
+        # A CPU gains nothing from batches, which would change the answer by rounding.
+        if missing and not self.device.is_cpu:
+            made = dict(zip(missing, make(np.stack(list(missing.values()))), strict=True))
+
+        def entry(key: Hashable, picture: NDArray[np.uint8]) -> Any:
+            return made[key] if key in made else next(iter(make(picture[None])))
+
+        return [self._cache.get(key, partial(entry, key, picture)) for key, picture in zip(keys, pictures, strict=True)]
+
+
+def _identity(model: DinoEncoder | MaskModel) -> tuple[str, str, int]:
+    """Return what a picture's features depend on beside its pixels."""
+    return model.weights_hash, model.precision, RESIZE_VERSION

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from napari_gfsam.core.arrays import BoolArray, FloatArray, IntArray, LabelArray
     from napari_gfsam.core.config import GFSAMConfig
+    from napari_gfsam.core.edit import Edit
+    from napari_gfsam.core.frames import Frame
     from napari_gfsam.core.masks import MaskBank
     from napari_gfsam.core.types import Answer, ClassPrediction, ClassTrace, EncodedClass, ImageFeatures
     from napari_gfsam.imaging import PixelRecipe
@@ -162,10 +164,7 @@ class Prediction:
         ValueError
             If the class or the prompt is not there.
         """
-        from napari_gfsam.core.edit import with_status
-
-        trace = with_status(self._trace(class_id), np.array([point]), Status(status))
-        return self._with_trace(trace, DecisionRecord("status", class_id, point, int(status)))
+        return self._with(DecisionRecord("status", class_id, point, int(Status(status))))
 
     def with_cluster_status(self, class_id: int, cluster: int, status: Status) -> Prediction:
         """Give every prompt of a cluster another status.
@@ -175,10 +174,20 @@ class Prediction:
         ValueError
             If the class or the cluster is not there.
         """
-        from napari_gfsam.core.edit import with_cluster_status
+        return self._with(DecisionRecord("cluster_status", class_id, cluster, int(Status(status))))
 
-        trace = with_cluster_status(self._trace(class_id), cluster, Status(status))
-        return self._with_trace(trace, DecisionRecord("cluster_status", class_id, cluster, int(status)))
+    def with_cluster_moved(self, class_id: int, cluster: int, to_class: int) -> Prediction:
+        """Move a cluster to another class.
+
+        Its accepted masks (all of them, when none is accepted) become a new cluster of prompts ``ON_BY_HAND`` there;
+        in the class that it leaves all its prompts are ``OFF_BY_HAND``. Erasers stay where they are.
+
+        Raises
+        ------
+        ValueError
+            If a class or the cluster is not there, both classes are one, or the cluster only erases.
+        """
+        return self._with(DecisionRecord("move", class_id, cluster, to_class=to_class))
 
     def with_point(self, class_id: int, point_yx: tuple[float, float], *, positive: bool = True) -> Prediction:
         """Add a point: its mask joins the answer, or, when not positive, is taken out of it. One decoder call.
@@ -197,30 +206,35 @@ class Prediction:
         ValueError
             If the class is not there.
         """
-        from napari_gfsam.core.edit import eraser_points, with_mask
-
-        trace, frame = self._trace(class_id), self.scene.features.frame
-        model_xy = frame.image_yx_to_model_xy(np.array([point_yx], dtype=np.float64))
-        if positive:
-            prompt, labels, status = model_xy[None], np.ones((1, 1), dtype=np.int64), Status.ON_BY_HAND
-        else:
-            (prompt, labels), status = eraser_points(trace, model_xy), Status.ERASER
-        trace = with_mask(trace, model_xy[0], self.scene.bank.refine(prompt, labels), status, frame)
         y, x = (float(value) for value in point_yx)
-        return self._with_trace(trace, DecisionRecord("point", class_id, point_yx=(y, x), positive=positive))
+        return self._with(DecisionRecord("point", class_id, point_yx=(y, x), positive=positive))
 
     def with_decisions(self, decisions: tuple[DecisionRecord, ...]) -> Prediction:
-        """Repeat recorded decisions, in order.
+        """Repeat recorded decisions after those made already; errors as `decided`."""
+        return self.decided((*self.decisions, *decisions))
+
+    def decided(self, decisions: tuple[DecisionRecord, ...]) -> Prediction:
+        """Return the prediction that has exactly these decisions, whatever it has now: undo and redo.
+
+        Masks of points that both lists hold are kept; a point that only the new list holds is decoded. Everything is
+        merged once, and only in classes that change.
 
         Raises
         ------
         ValueError
             If a decision is of an unknown kind or does not fit this prediction.
         """
-        prediction = self
-        for decision in decisions:
-            prediction = prediction._decided(decision)
-        return prediction
+        from napari_gfsam.core.edit import edited
+        from napari_gfsam.core.merge import merge_classes
+
+        frame = self.scene.features.frame
+        before, after = ([_edit(decision, frame) for decision in made] for made in (self.decisions, decisions))
+        traces = edited(self.traces, before, after, self.scene.bank, frame)
+        same = {key: found for key, found in self.classes.items() if traces[key] is self.traces[key]}
+        answer = self.answer
+        if len(same) < len(traces):
+            answer = merge_classes(list(traces.values()), frame, self.settings, same)
+        return replace(self, answer=answer, traces=traces, decisions=tuple(decisions))
 
     def alternatives(self) -> tuple[Alternative, ...]:
         """Return other readings of the same picture that differ from this one.
@@ -229,11 +243,20 @@ class Prediction:
         """
         found: list[Alternative] = []
         for name, change in READINGS.items():
-            reading = self._read(self.settings.with_settings(**change))
+            reading = self.read_as(self.settings.with_settings(**change))
             seen = [self.labels, *(other.prediction.labels for other in found)]
             if not any(np.array_equal(reading.labels, labels) for labels in seen):
                 found.append(Alternative(name, reading))
         return tuple(found)
+
+    def read_as(self, settings: GFSAMConfig) -> Prediction:
+        """Read the same picture with other settings, without any decision; only prompts in new places are decoded."""
+        from napari_gfsam.core.pipeline import Finished, segment_image
+
+        for event in segment_image(self.scene.features, self.scene.classes, settings, self.scene.bank):
+            if isinstance(event, Finished):
+                return replace(self, answer=event.answer, traces=event.traces, settings=settings, decisions=())
+        raise RuntimeError("A reading ended without an answer; please report this.")
 
     def record(self) -> RunRecord:
         """Return how this answer was made, enough to make it again."""
@@ -257,29 +280,8 @@ class Prediction:
             raise ValueError(f"There is no class {class_id} here; the classes are {', '.join(map(str, self.traces))}.")
         return self.traces[class_id]
 
-    def _with_trace(self, trace: ClassTrace, decision: DecisionRecord) -> Prediction:
-        from napari_gfsam.core.merge import merge_classes
-
-        traces = {**self.traces, trace.spec.id: trace}
-        answer = merge_classes(list(traces.values()), self.scene.features.frame, self.settings)
-        return replace(self, answer=answer, traces=traces, decisions=(*self.decisions, decision))
-
-    def _decided(self, decision: DecisionRecord) -> Prediction:
-        if decision.kind == "point" and decision.point_yx is not None:
-            y, x = decision.point_yx
-            return self.with_point(decision.class_id, (y, x), positive=decision.positive)
-        if decision.index is None or decision.status is None or decision.kind not in ("status", "cluster_status"):
-            raise ValueError(f"The record holds a decision that this version does not know: {decision}.")
-        change = self.with_status if decision.kind == "status" else self.with_cluster_status
-        return change(decision.class_id, decision.index, Status(decision.status))
-
-    def _read(self, settings: GFSAMConfig) -> Prediction:
-        from napari_gfsam.core.pipeline import Finished, segment_image
-
-        for event in segment_image(self.scene.features, self.scene.classes, settings, self.scene.bank):
-            if isinstance(event, Finished):
-                return replace(self, answer=event.answer, traces=event.traces, settings=settings, decisions=())
-        raise RuntimeError("A reading ended without an answer; please report this.")
+    def _with(self, decision: DecisionRecord) -> Prediction:
+        return self.decided((*self.decisions, decision))
 
     def _result(self, class_id: int) -> ClassResult:
         trace, found = self.traces[class_id], self.classes[class_id]
@@ -304,3 +306,21 @@ class Alternative:
 
     name: str
     prediction: Prediction
+
+
+def _edit(decision: DecisionRecord, frame: Frame) -> Edit:
+    """Read a decision; a record may hold anything."""
+    from napari_gfsam.core.edit import AddPoint, MoveCluster, SetClusterStatus, SetStatus
+
+    class_id = decision.class_id
+    match decision:
+        case DecisionRecord(kind="status", index=int(prompt), status=int(status)):
+            return SetStatus(class_id, prompt, Status(status))
+        case DecisionRecord(kind="cluster_status", index=int(cluster), status=int(status)):
+            return SetClusterStatus(class_id, cluster, Status(status))
+        case DecisionRecord(kind="point", point_yx=(y, x)):
+            ((model_x, model_y),) = frame.image_yx_to_model_xy(np.array([[y, x]])).tolist()
+            return AddPoint(class_id, (model_x, model_y), decision.positive)
+        case DecisionRecord(kind="move", index=int(cluster), to_class=int(to_class)):
+            return MoveCluster(class_id, cluster, to_class)
+    raise ValueError(f"The record holds a decision that this version does not know: {decision}.")

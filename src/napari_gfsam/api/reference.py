@@ -27,7 +27,7 @@ class PaintError(ValueError):
     """A painted picture that cannot serve as a reference; the message is one sentence for the user."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Reference:
     """A painted picture.
 

@@ -2,37 +2,31 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from napari_gfsam.api.backend import Backend
 from napari_gfsam.api.cache import FeatureCache
-from napari_gfsam.api.prediction import Prediction, Scene
 from napari_gfsam.api.reference import PaintError, Painting, Reference, make_reference
+from napari_gfsam.api.run import PaintWeights, PredictionReady, Run, classes_of
+from napari_gfsam.api.target import Target
 from napari_gfsam.core.config import GFSAMConfig, preset
-from napari_gfsam.imaging import PixelRecipe, array_hash, require_content, to_model_input, to_rgb
-from napari_gfsam.io.records import InputRecord
+from napari_gfsam.imaging import PixelRecipe
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from numpy.typing import ArrayLike
 
+    from napari_gfsam.api.choice import ModelChoice
+    from napari_gfsam.api.many import Outcome
+    from napari_gfsam.api.prediction import Prediction
     from napari_gfsam.api.reference import Classes, Region
-    from napari_gfsam.core.pipeline import Event, StageDone
-    from napari_gfsam.core.types import ClassSpec, EncodedClass, GridWeights
+    from napari_gfsam.core.pipeline import Event
+    from napari_gfsam.core.types import ClassSpec
+    from napari_gfsam.io.records import InputRecord
 
 Settings = GFSAMConfig | str
 DEFAULT_CACHE_BYTES = 512 * 2**20
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class PredictionReady:
-    """The last event of a run."""
-
-    prediction: Prediction
 
 
 class Segmenter:
@@ -41,7 +35,8 @@ class Segmenter:
     Parameters
     ----------
     model
-        Name of a model preset; ``bundled`` needs no download.
+        Name of a model preset; ``bundled`` needs no download. A `ModelChoice` says more: single models, local
+        weights files, device, precision.
     settings
         ``tuned``, ``published`` or a `GFSAMConfig`.
     cache_bytes
@@ -54,10 +49,15 @@ class Segmenter:
     """
 
     def __init__(
-        self, model: str = "bundled", *, settings: Settings = "tuned", cache_bytes: int = DEFAULT_CACHE_BYTES
+        self,
+        model: str | ModelChoice = "bundled",
+        *,
+        settings: Settings = "tuned",
+        cache_bytes: int = DEFAULT_CACHE_BYTES,
     ) -> None:
         self._settings = _resolve(settings)
         self._backend = Backend(model, FeatureCache(cache_bytes))
+        self._weights = PaintWeights()
         self._references: list[Reference] = []
 
     def sibling(self, settings: Settings | None = None) -> Segmenter:
@@ -65,6 +65,7 @@ class Segmenter:
         other = Segmenter.__new__(Segmenter)
         other._settings = self._settings if settings is None else _resolve(settings)
         other._backend = self._backend
+        other._weights = self._weights
         other._references = []
         return other
 
@@ -86,7 +87,7 @@ class Segmenter:
     @property
     def classes(self) -> tuple[ClassSpec, ...]:
         """All classes of all references, by id."""
-        return tuple(sorted({spec.id: spec for r in self._references for spec in r.classes}.values(), key=_id))
+        return classes_of(self._references)
 
     def add_reference(
         self,
@@ -186,81 +187,55 @@ class Segmenter:
         Parameters as in `segment`. Yields the events of `napari_gfsam.core.pipeline` (with the stages ``load``,
         ``reference`` and ``target`` before them), at last `PredictionReady`.
         """
-        from napari_gfsam.core.pipeline import StageDone
+        yield from self._run(settings).events(Target(target, recipe or PixelRecipe(), record))
 
-        seconds: dict[str, float] = {}
-        for event in self._run(target, settings, recipe or PixelRecipe(), record):
-            if isinstance(event, StageDone):
-                seconds[event.stage] = seconds.get(event.stage, 0.0) + event.seconds
-            if isinstance(event, PredictionReady):
-                event = PredictionReady(replace(event.prediction, seconds=seconds))
-            yield event
+    def segment_many(
+        self,
+        targets: Iterable[ArrayLike | Target | Callable[[], Target | None]],
+        *,
+        settings: Settings | None = None,
+        batch: int | None = None,
+        watch: Callable[[int, Event | PredictionReady], None] | None = None,
+    ) -> Iterator[Outcome]:
+        """Segment many pictures; the answers are those of `segment`.
 
-    def _run(
-        self, target: ArrayLike, settings: Settings | None, recipe: PixelRecipe, record: InputRecord | None
-    ) -> Iterator[Event | PredictionReady]:
-        from napari_gfsam.core.pipeline import Finished, segment_image
+        Reading, encoding, decoding and merging overlap, and so does what the caller does with an answer. No more than
+        a few pictures are in memory at a time. Closing the generator cancels what is under way.
 
+        Parameters
+        ----------
+        targets
+            Pictures, `Target`s, or functions that read one (in a thread of their own) or return None to leave it out.
+        settings
+            Other settings for this run.
+        batch
+            Pictures that go through the encoders together: one on a CPU and a few elsewhere when None. Batches change
+            the answers by rounding only.
+        watch
+            Told the number of a target and every event of it, from another thread.
+
+        Yields
+        ------
+        What became of every target, in order. A picture that cannot be read is an outcome with an error; models that
+        cannot be used raise.
+
+        Raises
+        ------
+        PaintError
+            If there is no reference.
+        """
+        from napari_gfsam.api.many import DEVICE_BATCH, Pipeline
+
+        run = self._run(settings)
+        size = batch or (1 if self._backend.device.is_cpu else DEVICE_BATCH)
+        yield from Pipeline(run, size, watch)(targets)
+
+    def _run(self, settings: Settings | None) -> Run:
         if not self._references:
             raise PaintError("There is no reference yet; add a picture with painted labels first.")
-        config = _resolve(settings) if settings is not None else self._settings
-        scene = yield from self._encode(target, config, recipe, record)
-        for event in segment_image(scene.features, scene.classes, config, scene.bank):
-            if isinstance(event, Finished):
-                yield PredictionReady(Prediction(event.answer, event.traces, config, scene))
-            else:
-                yield event
-
-    def _encode(
-        self, target: ArrayLike, config: GFSAMConfig, recipe: PixelRecipe, record: InputRecord | None
-    ) -> Generator[StageDone, None, Scene]:
-        from napari_gfsam.core.frames import Frame
-        from napari_gfsam.core.pipeline import StageDone, Watch
-        from napari_gfsam.core.types import ImageFeatures
-
-        rgb = to_rgb(target, recipe)
-        require_content(rgb, "The target picture")
-        model_input = to_model_input(rgb)
-        record = record or InputRecord("target", array_hash(np.asarray(target)), np.shape(target))
-        watch = Watch()
-        self._backend.load()
-        yield StageDone("load", 0, watch.lap())
-        classes = self._encoded_classes(config)
-        yield StageDone("reference", 0, watch.lap())
-        height, width = rgb.shape[:2]
-        frame = Frame(height, width, self._backend.encoder.grid)
-        features = ImageFeatures(self._backend.tokens(model_input), frame)
-        bank = self._backend.bank(model_input)
-        yield StageDone("target", 0, watch.lap())
-        references = tuple(reference.record for reference in self._references)
-        return Scene(features, classes, bank, self._backend.records, references, record, recipe)
-
-    def _encoded_classes(self, config: GFSAMConfig) -> tuple[EncodedClass, ...]:
-        from napari_gfsam.core.types import EncodedClass, ReferenceFeatures
-
-        tokens = [self._backend.tokens(reference.model_input) for reference in self._references]
-        shown: dict[int, list[ReferenceFeatures]] = {spec.id: [] for spec in self.classes}
-        for reference, rows in zip(self._references, tokens, strict=True):
-            for spec in reference.classes:
-                shown[spec.id].append(ReferenceFeatures(rows, self._weights(reference, spec.id, config)))
-        return tuple(EncodedClass(spec, tuple(shown[spec.id])) for spec in self.classes)
-
-    def _weights(self, reference: Reference, class_id: int, config: GFSAMConfig) -> GridWeights:
-        from napari_gfsam.core.references import reference_weights
-
-        return reference_weights(
-            reference.labels,
-            class_id,
-            grid=self._backend.encoder.grid,
-            pooling=config.mask_pooling,
-            ignore=reference.ignore,
-            region_yx=reference.region_yx,
-        )
+        config = self._settings if settings is None else _resolve(settings)
+        return Run(self._backend, self._references, config, self._weights)
 
 
 def _resolve(settings: Settings) -> GFSAMConfig:
     return preset(settings) if isinstance(settings, str) else settings
-
-
-def _id(spec: ClassSpec) -> int:
-    return spec.id

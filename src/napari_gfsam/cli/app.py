@@ -26,7 +26,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-models_app = typer.Typer(help="List the models and check their weights.", no_args_is_help=True)
+models_app = typer.Typer(help="List the models, download and check their weights.", no_args_is_help=True)
 app.add_typer(models_app, name="models")
 
 add_command(app, "segment", segment.SegmentOptions, segment.EXAMPLES)(segment.segment)
@@ -35,6 +35,7 @@ add_command(app, "evaluate", evaluate.EvaluateOptions, evaluate.EXAMPLES)(evalua
 add_command(app, "replay", replay.ReplayOptions, replay.EXAMPLES)(replay.replay)
 add_command(app, "doctor", doctor.DoctorOptions, doctor.EXAMPLES)(doctor.doctor)
 add_command(models_app, "list", models.ListOptions, models.LIST_EXAMPLES)(models.list_models)
+add_command(models_app, "download", models.DownloadOptions, models.DOWNLOAD_EXAMPLES)(models.download_models)
 add_command(models_app, "verify", models.VerifyOptions, models.VERIFY_EXAMPLES)(models.verify_models)
 
 

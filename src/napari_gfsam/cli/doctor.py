@@ -6,10 +6,8 @@ import platform
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
-from pathlib import Path
 
 from napari_gfsam.cli.commands import EXPECTED
 from napari_gfsam.cli.console import complain, sentence, table
@@ -67,7 +65,7 @@ def examine() -> Iterator[Finding]:
         found = _version(name)
         yield Finding(name, found or "missing: install napari-gfsam again", ok=found is not None)
     yield _viewer()
-    for name, look in (("device", _device), ("cache folder", _cache_folder), ("self test", _self_test)):
+    for name, look in (("device", _device), ("models folder", _models_folder), ("self test", _self_test)):
         if name == "self test":
             yield from _models()
         yield _guarded(name, look)
@@ -106,11 +104,14 @@ def _device() -> str:
     return f"{torch.cuda.get_device_name(0)}, {threads}" if torch.cuda.is_available() else f"CPU, {threads}"
 
 
-def _cache_folder() -> str:
-    folder = Path(import_module("pooch").os_cache("napari-gfsam"))  # pooch comes without types
+def _models_folder() -> str:
+    from napari_gfsam.models import models_folder
+    from napari_gfsam.models.storage import FOLDER_VARIABLE
+
+    folder = models_folder()
     nearest = next(place for place in (folder, *folder.parents) if place.exists())
     if not os.access(nearest, os.W_OK):
-        raise OSError(f"{folder} cannot be written; set the environment variable XDG_CACHE_HOME to another folder.")
+        raise OSError(f"{folder} cannot be written; set the environment variable {FOLDER_VARIABLE} to another folder.")
     return f"{folder} (not made yet; nothing bundled needs it)" if not folder.exists() else str(folder)
 
 

@@ -104,6 +104,14 @@ class SegmentOptions:
     model: Annotated[str, typer.Option(metavar="PRESET", help="Models to use (see: napari-gfsam models list).")] = (
         "bundled"
     )
+    encoder_weights: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", exists=True, dir_okay=False, help="A local file in place of the encoder's own."),
+    ] = None
+    segmenter_weights: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", exists=True, dir_okay=False, help="A local file in place of the segmenter's own."),
+    ] = None
     intensity: Annotated[Intensity, typer.Option(help="How values become brightness.")] = Intensity.AUTO
     limits: Annotated[
         str, typer.Option(metavar="LOW,HIGH", help="Values for range, percent for percentile and auto.")
@@ -167,10 +175,11 @@ def segment(options: SegmentOptions) -> int:
         raise UsageError(" ".join(found.problems))
     prepare_folder(options.output)
 
-    from napari_gfsam.api import Segmenter
+    from napari_gfsam.api import ModelChoice, Segmenter
 
     use_threads(options.threads)
-    segmenter = Segmenter(model, settings=settings)
+    choice = ModelChoice(model, encoder_weights=options.encoder_weights, segmenter_weights=options.segmenter_weights)
+    segmenter = Segmenter(choice, settings=settings)
     for painting in paintings:
         add_painting(segmenter, painting, recipe)
     inputs = (*found.paths, *options.reference, *options.labels)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_gfsam.core.frames import LOGIT_SIZE, MODEL_SIZE, Frame, linear_taps, nearest_rows
 from napari_gfsam.core.masks import unpack
@@ -13,13 +14,15 @@ from napari_gfsam.core.sampling import interpolate_outer
 from napari_gfsam.core.types import ACCEPTED, BY_HAND, Answer, ClassPrediction, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from napari_gfsam.core.arrays import BoolArray, FloatArray, IntArray
     from napari_gfsam.core.config import GFSAMConfig
     from napari_gfsam.core.types import ClassTrace, Gates, MaskStack
 
-Crop = tuple[slice, slice, "BoolArray"]
+#: Pixels: bool, or uint8 with eight of a row in a byte.
+Bits = NDArray[Any]
+Crop = tuple[slice, slice, Bits]
 
 
 def merge_status(positive: BoolArray, consistent: BoolArray) -> IntArray:
@@ -31,10 +34,10 @@ def merge_status(positive: BoolArray, consistent: BoolArray) -> IntArray:
 def accepted_masks(trace: ClassTrace, config: GFSAMConfig) -> IntArray:
     """Return the indices of the masks whose union is the answer, with the official fallback where it is set."""
     accepted = np.flatnonzero(np.isin(trace.status, ACCEPTED))
-    empty = not trace.masks.bits[accepted].any()
-    if empty and len(trace.masks) and config.fallback == "best" and not np.isin(trace.status, BY_HAND).any():
-        return np.array([_fallback(trace.gates)])
-    return accepted
+    if config.fallback == "none" or len(trace.masks) == 0 or np.isin(trace.status, BY_HAND).any():
+        return accepted
+    found = any(trace.masks.bits[index].any() for index in accepted)
+    return accepted if found else np.array([_fallback(trace.gates)])
 
 
 def merge_class(trace: ClassTrace, frame: Frame, config: GFSAMConfig) -> ClassPrediction:
@@ -58,13 +61,26 @@ def merge_class(trace: ClassTrace, frame: Frame, config: GFSAMConfig) -> ClassPr
     )
 
 
-def merge_classes(traces: Sequence[ClassTrace], frame: Frame, config: GFSAMConfig) -> Answer:
+def merge_classes(
+    traces: Sequence[ClassTrace], frame: Frame, config: GFSAMConfig, known: Mapping[int, ClassPrediction] | None = None
+) -> Answer:
     """Merge several classes into one label image.
 
     A pixel claimed twice goes to the class with the higher S+mean - S-mean over its mask there, ties to the lower
     id; negative classes compete, then their pixels become background.
+
+    Parameters
+    ----------
+    traces
+        One a class.
+    frame, config
+        As in `merge_class`.
+    known
+        By class id, answers that `merge_class` gave for these very traces before; they are not made again.
     """
-    classes = {trace.spec.id: merge_class(trace, frame, config) for trace in sorted(traces, key=lambda t: t.spec.id)}
+    traces = sorted(traces, key=lambda trace: trace.spec.id)
+    known = known or {}
+    classes = {trace.spec.id: known.get(trace.spec.id) or merge_class(trace, frame, config) for trace in traces}
     winner = _compete(traces, classes, frame, config)
     highest = max((spec_id for spec_id, found in classes.items() if not found.spec.negative), default=0)
     labels = np.zeros(frame.shape, dtype=np.uint8 if highest < 256 else np.uint16)
@@ -96,14 +112,35 @@ def cluster_image(trace: ClassTrace, frame: Frame) -> IntArray:
 
 @dataclass(frozen=True, slots=True)
 class _Canvas:
-    """Where masks are painted: the model frame or the image's own."""
+    """Where masks are painted: the image's own frame, or the model frame with eight pixels of a row in a byte."""
 
     shape: tuple[int, int]
     native: bool
 
+    def empty(self) -> Bits:
+        """Return a union without a pixel."""
+        height, width = self.shape
+        return np.zeros(self.shape, dtype=bool) if self.native else np.zeros((height, width // 8), dtype=np.uint8)
+
     def crops(self, masks: MaskStack, indices: IntArray) -> Iterator[Crop]:
+        """Yield masks with their places on the canvas."""
         for index in indices:
             yield (self._native if self.native else _packed)(masks, int(index))
+
+    def put(self, image: FloatArray, rows: slice, columns: slice, bits: Bits, value: float) -> None:
+        """Write a value where a crop is set."""
+        if self.native:
+            np.putmask(image[rows, columns], bits, value)
+            return
+        used = np.flatnonzero(bits.any(axis=1))
+        if len(used):
+            rows = slice(rows.start + used[0], rows.start + used[-1] + 1)
+            pixels = unpack(bits[used[0] : used[-1] + 1])
+            np.putmask(image[rows, columns.start * 8 : columns.stop * 8], pixels, value)
+
+    def pixels(self, union: Bits) -> BoolArray:
+        """Return a union as (H, W) bool."""
+        return union if self.native else unpack(union)
 
     def _native(self, masks: MaskStack, index: int) -> Crop:
         """One mask, its logits interpolated straight to the image's size, only where they can be positive."""
@@ -115,9 +152,9 @@ class _Canvas:
 
 
 def _packed(masks: MaskStack, index: int) -> Crop:
-    top, left, bottom, right = masks.box_yx[index]
-    crop = unpack(masks.bits[index, top:bottom, left // 8 : right // 8])
-    return slice(top, bottom), slice(left, right), crop
+    top, left, bottom, right = (int(edge) for edge in masks.box_yx[index])
+    rows, columns = slice(top, bottom), slice(left // 8, right // 8)
+    return rows, columns, masks.bits[index, rows, columns]
 
 
 def _paint(
@@ -129,7 +166,7 @@ def _paint(
     """
     native = config.output_frame == "native"
     canvas = _Canvas(frame.shape if native else (MODEL_SIZE, MODEL_SIZE), native)
-    union = np.zeros(canvas.shape, dtype=bool)
+    union = canvas.empty()
     highest = np.zeros(canvas.shape, dtype=np.float32)
     downwards = indices[np.argsort(-value[indices], kind="stable")]
     erasers = np.flatnonzero(trace.status == Status.ERASER)
@@ -138,11 +175,12 @@ def _paint(
         for erase_rows, erase_columns, erased in canvas.crops(trace.masks, erasers[erasers > index]):
             _clear(new, (rows, columns), erased, (erase_rows, erase_columns))
         union[rows, columns] |= new
-        np.putmask(highest[rows, columns], new, value[index])
-    return (union, highest) if native else (_to_image(union, frame), _to_image(highest, frame))
+        canvas.put(highest, rows, columns, new, value[index])
+    pixels = canvas.pixels(union)
+    return (pixels, highest) if native else (_to_image(pixels, frame), _to_image(highest, frame))
 
 
-def _clear(mask: BoolArray, at: tuple[slice, slice], erased: BoolArray, erased_at: tuple[slice, slice]) -> None:
+def _clear(mask: Bits, at: tuple[slice, slice], erased: Bits, erased_at: tuple[slice, slice]) -> None:
     """Clear one crop by another, each with its place on the canvas."""
     mine, other = [], []
     for place, erased_place in zip(at, erased_at, strict=True):
@@ -157,16 +195,22 @@ def _clear(mask: BoolArray, at: tuple[slice, slice], erased: BoolArray, erased_a
 def _compete(
     traces: Sequence[ClassTrace], classes: dict[int, ClassPrediction], frame: Frame, config: GFSAMConfig
 ) -> IntArray:
-    """(H, W) int64 id of the class that holds each pixel, 0 where none does."""
-    if len(classes) == 1:
-        ((only, found),) = classes.items()
-        return np.where(found.mask, only, 0)
+    """(H, W) int64 id of the class that holds each pixel, 0 where none does; `traces` by rising id."""
     winner = np.zeros(frame.shape, dtype=np.int64)
+    contested = np.zeros(frame.shape, dtype=bool)
+    for class_id, found in classes.items():
+        contested |= found.mask & (winner > 0)
+        winner[found.mask] = class_id
+    if not contested.any():
+        return winner
     best = np.full(frame.shape, -np.inf, dtype=np.float32)
-    for trace in sorted(traces, key=lambda t: t.spec.id):
+    for trace in traces:
+        mine = contested & classes[trace.spec.id].mask
+        if not mine.any():
+            continue
         margin = trace.masks.positive_mean - trace.masks.negative_mean
-        mask, claim = _paint(trace, accepted_masks(trace, config), margin, frame, config)
-        better = mask & (claim > best)
+        _, claim = _paint(trace, accepted_masks(trace, config), margin, frame, config)
+        better = mine & (claim > best)
         winner[better] = trace.spec.id
         best[better] = claim[better]
     return winner
@@ -174,7 +218,7 @@ def _compete(
 
 def _to_image(model: np.ndarray[tuple[int, int], np.dtype[np.generic]], frame: Frame) -> np.ndarray:
     rows, columns = (nearest_rows(MODEL_SIZE, size) for size in frame.shape)
-    return model[np.ix_(rows, columns)]
+    return model.take(rows, axis=0).take(columns, axis=1)
 
 
 def _fallback(gates: Gates) -> int:

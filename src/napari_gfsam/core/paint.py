@@ -1,4 +1,4 @@
-"""What paint says: which pixels count (method, section 10), how large its objects are; for callers that must stay light."""
+"""What paint says: which pixels count (method, section 10), how large its objects are. Light: no torch."""
 
 from __future__ import annotations
 

@@ -261,7 +261,7 @@ class ClassTrace:
     graph
         Their clusters.
     gates
-        The gates' answers.
+        The gates' answers for the prompts that the stages chose; prompts added by hand come after these.
     status
         (N,) int64 `Status` values: the gates', then a person's.
     found_again

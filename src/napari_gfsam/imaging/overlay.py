@@ -8,7 +8,6 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
-from scipy import ndimage
 
 from napari_gfsam.imaging.colors import BLACK, WHITE, color_table, status_color
 from napari_gfsam.imaging.pixels import ImageError
@@ -92,6 +91,8 @@ def draw_overlay(
     picture = rgb.copy()
     _paint(picture, labels, style)
     if truth is not None:
+        from scipy import ndimage
+
         edge = outline(truth, style.width(rgb.shape))
         picture[ndimage.binary_dilation(edge) & ~edge] = BLACK
         picture[edge] = WHITE
@@ -106,6 +107,8 @@ def outline(labels: LabelImage, width: int = 1) -> NDArray[np.bool_]:
     for shifted in (padded[:-2, 1:-1], padded[2:, 1:-1], padded[1:-1, :-2], padded[1:-1, 2:]):
         border |= centre != shifted
     if width > 1:
+        from scipy import ndimage  # takes a while: a window opens without it
+
         border = ndimage.binary_dilation(border, iterations=width - 1)
     inner: NDArray[np.bool_] = border & (labels != 0)
     return inner

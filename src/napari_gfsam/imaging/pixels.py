@@ -50,6 +50,8 @@ class PixelRecipe:
         For ``percentile`` and ``auto``: (low, high), percent.
     gamma
         Exponent on values scaled to 0..1, above 0.
+    gammas
+        One exponent for each channel, where they differ; then `gamma` is not used.
     channel_axis
         Axis of separate channels: each is stretched by itself, coloured and added. ``None``: the plane is
         (H, W) grey or (H, W, 3 or 4) colour, whose three channels are stretched together and whose alpha is dropped.
@@ -69,6 +71,7 @@ class PixelRecipe:
     gamma: float = 1.0
     channel_axis: int | None = None
     channel_colors: tuple[Color, ...] = ()
+    gammas: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse a recipe that cannot be followed."""
@@ -82,8 +85,9 @@ class PixelRecipe:
                 raise ValueError(f"Limits ({low}, {high}) are not two finite numbers, the lower first.")
         if not 0 <= self.percentiles[0] < self.percentiles[1] <= 100:
             raise ValueError(f"Percentiles {self.percentiles} are not between 0 and 100.")
-        if not (math.isfinite(self.gamma) and self.gamma > 0):
-            raise ValueError(f"gamma={self.gamma} is not a number above 0.")
+        for gamma in (self.gamma, *self.gammas):
+            if not (math.isfinite(gamma) and gamma > 0):
+                raise ValueError(f"gamma={gamma} is not a number above 0.")
         if any(len(color) != 3 or not all(0 <= part <= 1 for part in color) for color in self.channel_colors):
             raise ValueError("channel_colors takes (r, g, b) triples with values from 0 to 1.")
 
@@ -96,6 +100,7 @@ class PixelRecipe:
             "gamma": self.gamma,
             "channel_axis": self.channel_axis,
             "channel_colors": [list(color) for color in self.channel_colors],
+            "gammas": list(self.gammas),
         }
 
     @classmethod
@@ -199,13 +204,22 @@ def _split_channels(array: NDArray[Any], axis: int) -> list[NDArray[Any]]:
 
 def _grey(array: NDArray[Any], recipe: PixelRecipe, index: int, count: int) -> RgbImage:
     """Scale one channel (or RGB together) to uint8 of the same shape."""
+    gamma = _gamma(recipe, index, count)
     if recipe.intensity == "auto" and array.dtype == np.uint8:
-        return array if recipe.gamma == 1 else _gamma_table(recipe.gamma)[array]
+        return array if gamma == 1 else _gamma_table(gamma)[array]
     low, high = _limits(array, recipe, index, count)
     scaled = _scale(array, low, high)
-    if recipe.gamma != 1:
-        scaled **= recipe.gamma
+    if gamma != 1:
+        scaled **= gamma
     return np.rint(scaled * 255).astype(np.uint8)
+
+
+def _gamma(recipe: PixelRecipe, index: int, count: int) -> float:
+    if not recipe.gammas:
+        return recipe.gamma
+    if len(recipe.gammas) != count:
+        raise ImageError(f"The recipe has {len(recipe.gammas)} gammas for {count} channel(s).")
+    return recipe.gammas[index]
 
 
 def _gamma_table(gamma: float) -> RgbImage:

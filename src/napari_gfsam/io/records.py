@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_gfsam.io.schema import build
-from napari_gfsam.io.writers import write_text
 
 FORMAT = "napari-gfsam-run/1"
 
@@ -105,17 +104,19 @@ class DecisionRecord:
     Parameters
     ----------
     kind
-        ``status`` (of one prompt), ``cluster_status`` or ``point`` (added by hand).
+        ``status`` (of one prompt), ``cluster_status``, ``point`` (added by hand) or ``move`` (of a cluster).
     class_id
         The class.
     index
         Number of the prompt or cluster; ``None`` for a new point.
     status
-        New `core.types.Status` value; ``None`` for a new point.
+        New `core.types.Status` value; ``None`` for a new point or a move.
     point_yx
         (row, column) of a new point.
     positive
         Whether a new point says "this" or "not this".
+    to_class
+        The class that a cluster was moved to.
     """
 
     kind: str
@@ -124,6 +125,7 @@ class DecisionRecord:
     status: int | None = None
     point_yx: tuple[float, ...] | None = None
     positive: bool = True
+    to_class: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,6 +262,8 @@ def write_record(path: Path | str, record: RunRecord) -> None:
     OutputError
         If the file cannot be written.
     """
+    from napari_gfsam.io.writers import write_text  # brings tifffile, which takes a while: a window opens without it
+
     write_text(path, json.dumps(record.as_dict(), indent=2, allow_nan=False, ensure_ascii=False) + "\n")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import types
 from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
+from enum import StrEnum
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 
@@ -14,7 +15,8 @@ def build(cls: Any, data: Any, where: str = "") -> Any:
     Parameters
     ----------
     cls
-        A dataclass whose fields are plain values, dataclasses, ``tuple[X, ...]``, mappings or unions of these.
+        A dataclass whose fields are plain values, `StrEnum` members, dataclasses, ``tuple[X, ...]``, mappings or
+        unions of these.
     data
         What `dataclasses.asdict` gave, after a trip through JSON or not.
     where
@@ -70,9 +72,18 @@ def _plain(hint: Any, value: Any, where: str) -> Any:
         return value
     if hint is float and type(value) is int:
         return float(value)
+    if issubclass(hint, StrEnum):
+        return _member(hint, value, where)
     if type(value) is not hint:
         raise ValueError(f"{where} is {value!r}, not of the kind {hint.__name__}.")
     return value
+
+
+def _member(hint: type[StrEnum], value: Any, where: str) -> StrEnum:
+    try:
+        return hint(value)
+    except ValueError as error:
+        raise ValueError(f"{where} is {value!r}, not one of {', '.join(hint)}.") from error
 
 
 def _join(where: str, name: str) -> str:

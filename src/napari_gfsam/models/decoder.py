@@ -23,6 +23,7 @@ from napari_gfsam.models.decoder_image import ImageSide, PreparedImage
 from napari_gfsam.models.decoder_products import products_for
 from napari_gfsam.models.decoder_tokens import TokenSide
 from napari_gfsam.models.decoder_workers import Workers
+from napari_gfsam.models.device import Batches
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,8 +57,8 @@ class Batching:
 
 # One prompt's image side and a tile's upscaling fit a processor's cache; tokens gain from a few prompts at once.
 CPU_BATCHING = Batching(chunk=4, group=1, tile=512)
-# Elsewhere launching is what costs: about 25 MB a prompt.
-DEVICE_BATCHING = Batching(chunk=32, group=32, tile=4096)
+# Elsewhere launching is what costs: about 7 MB a prompt, and 5 MB a prompt of the chunk while a tile is upscaled.
+DEVICE_BATCHING = Batching(chunk=32, group=32, tile=1024)
 
 
 class PromptDecoder:
@@ -89,6 +90,7 @@ class PromptDecoder:
         self._image_side = ImageSide(self._folded, *norms, products=products_for(self.device), tile=self.batching.tile)
         self._token_side = TokenSide(prompt_encoder, mask_decoder, self._folded)
         self._workers = Workers()
+        self._chunks = Batches(self.batching.chunk)
         self._no_mask = prompt_encoder.no_mask_embed
 
     @torch.no_grad()
@@ -137,15 +139,20 @@ class PromptDecoder:
         ------
         ValueError
             When shapes or labels are others.
+        DeviceMemoryError
+            When the device's memory does not even take one prompt.
         """
-        _check_prompts(model_xy, labels)
+        check_prompts(model_xy, labels)
         grid = self._folded.grid
         with torch.autocast(self.device.type, enabled=False):
             tokens = self._token_side.embed(model_xy.to(self.device), labels.to(self.device))
         logits = tokens.new_empty(len(tokens), 4 * grid, 4 * grid)
         if len(tokens) == 0:
             return logits
-        workers = self._workers.count if self.device.type == "cpu" else 1
+        if self.device.type != "cpu":
+            self._chunks.run(len(tokens), partial(self._decode_slice, prepared, tokens, logits))
+            return logits
+        workers = self._workers.count
         parts = _cut(len(tokens), min(self.batching.chunk, math.ceil(len(tokens) / workers)))
         work = partial(self._decode_parts, prepared, tokens, logits, parts)
         if workers == 1:
@@ -155,18 +162,26 @@ class PromptDecoder:
             self._workers.run(work, min(workers, parts.qsize()))
         return logits
 
+    def _decode_slice(self, prepared: PreparedImage, tokens: Tensor, logits: Tensor, part: slice) -> None:
+        """Decode a chunk on a device other than the CPU; nothing in here waits for the device."""
+        with torch.autocast(self.device.type, enabled=False):
+            self._decode_chunk(prepared, tokens[part], self._room(tokens, part.stop - part.start), logits[part])
+
     def _decode_parts(self, prepared: PreparedImage, tokens: Tensor, logits: Tensor, parts: SimpleQueue[slice]) -> None:
         """Decode parts until none is left."""
-        size, rank = min(self.batching.chunk, len(tokens)), 2 * self._folded.heads * tokens.shape[1]
         # grad mode and autocast belong to the thread
         with torch.no_grad(), torch.autocast(self.device.type, enabled=False):
-            rows = tokens.new_empty(size, rank, self._folded.grid**2)
+            rows = self._room(tokens, min(self.batching.chunk, len(tokens)))
             while not parts.empty():
                 try:
                     part = parts.get_nowait()
                 except Empty:  # another thread was faster
                     return
                 self._decode_chunk(prepared, tokens[part], rows[: part.stop - part.start], logits[part])
+
+    def _room(self, tokens: Tensor, count: int) -> Tensor:
+        """Return (count, 2 R, L) room for the state of the image tokens."""
+        return tokens.new_empty(count, 2 * self._folded.heads * tokens.shape[1], self._folded.grid**2)
 
     def _decode_chunk(self, image: PreparedImage, tokens: Tensor, rows: Tensor, logits: Tensor) -> None:
         """Decode the prompts of a chunk into `logits`; `rows` (n, 2 R, L) is room for the state of the image tokens."""
@@ -200,7 +215,7 @@ def _join(answers: list[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
     return torch.cat([read for read, _ in answers]), torch.cat([mixed for _, mixed in answers])
 
 
-def _check_prompts(model_xy: Tensor, labels: Tensor) -> None:
+def check_prompts(model_xy: Tensor, labels: Tensor) -> None:
     if labels.ndim != 2 or model_xy.shape != (*labels.shape, 2):
         shapes = f"{tuple(model_xy.shape)} and {tuple(labels.shape)}"
         raise ValueError(f"Prompts and labels have shapes {shapes}, expected (N, K, 2) and (N, K).")

@@ -1,4 +1,4 @@
-"""DINOv2 by timm: pictures in the model frame to tokens before the last norm."""
+"""Vision transformers by timm, DINOv2 above all: pictures in the model frame to tokens before the last norm."""
 
 from __future__ import annotations
 
@@ -10,9 +10,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from napari_gfsam.models.checkpoints import State, load_module
+from napari_gfsam.models.device import CPU, Batches, Device
 from napari_gfsam.models.fused import fuse
 from napari_gfsam.models.pictures import as_pictures
+from napari_gfsam.models.placing import Compiled, place
 from napari_gfsam.models.registry import ModelSpec, model_spec
+from napari_gfsam.models.specs import IMAGENET_MEAN, IMAGENET_STD, Triple
 from napari_gfsam.models.weights import read_weights
 
 if TYPE_CHECKING:
@@ -21,8 +24,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
+MOST_PICTURES = 16
+PROBE_TOKENS = 50
 
 
 class DinoEncoder:
@@ -31,24 +34,30 @@ class DinoEncoder:
     Parameters
     ----------
     model
-        timm's vision transformer, loaded.
+        timm's vision transformer, loaded, on its device.
     spec
         The model it is.
     weights_hash
         sha256 of the weights file.
+    precision
+        Of its matrix products.
+    compiled
+        Whether it goes through ``torch.compile``, one picture at a time: other batches would be compiled anew.
     """
 
-    precision = "float32"
-
-    def __init__(self, model: Any, spec: ModelSpec, weights_hash: str) -> None:
-        self._model, self.spec, self.weights_hash = model, spec, weights_hash
+    def __init__(
+        self, model: Any, spec: ModelSpec, weights_hash: str, *, precision: str = "float32", compiled: bool = False
+    ) -> None:
+        self._model, self.spec, self.weights_hash, self.precision = model, spec, weights_hash, precision
         self.grid = int(model.patch_embed.grid_size[0])
         self.dim = int(model.embed_dim)
+        self._tokens = Compiled(self._run, wanted=compiled)
+        self._batches = Batches(1 if compiled else MOST_PICTURES)
 
     @property
     def device(self) -> torch.device:
         """Where the model is."""
-        device: torch.device = self._model.pos_embed.device
+        device: torch.device = self._model.patch_embed.proj.weight.device
         return device
 
     @torch.no_grad()
@@ -69,16 +78,31 @@ class DinoEncoder:
         ------
         ValueError
             If the pictures have another shape or dtype.
+        DeviceMemoryError
+            If memory does not even take one picture.
         """
-        pictures = network_input(as_pictures(images, self.device), self.spec.input_size)
+        # Not every device other than the CPU and CUDA's has the antialiased resize.
+        pictures = as_pictures(images, self.device if self.device.type == "cuda" else "cpu")
+        tokens = torch.empty(len(pictures), self.grid**2, self.dim, device=self.device)
+
+        def work(part: slice) -> None:
+            spec = self.spec
+            given = network_input(pictures[part], spec.input_size, mean=spec.mean, std=spec.std)
+            tokens[part] = self._tokens(given.to(self.device))
+
+        self._batches.run(len(pictures), work)
+        # What follows needs operators that Apple's GPUs lack.
+        return tokens.cpu() if self.device.type == "mps" else tokens
+
+    def _run(self, pictures: Tensor) -> Tensor:
         tokens: Tensor = self._model.forward_intermediates(
             pictures, indices=1, norm=False, intermediates_only=True, output_fmt="NLC"
         )[0]
         return tokens
 
 
-def network_input(pictures: Tensor, size: int) -> Tensor:
-    """Resize and normalise as the official code does: float in [0, 1], bilinear with antialias, ImageNet's statistics.
+def network_input(pictures: Tensor, size: int, *, mean: Triple = IMAGENET_MEAN, std: Triple = IMAGENET_STD) -> Tensor:
+    """Resize and normalise as the official code does: float in [0, 1], bilinear with antialias, the model's statistics.
 
     Parameters
     ----------
@@ -86,6 +110,8 @@ def network_input(pictures: Tensor, size: int) -> Tensor:
         (B, H, W, 3) uint8.
     size
         Side of the result.
+    mean, std
+        By channel.
 
     Returns
     -------
@@ -93,26 +119,29 @@ def network_input(pictures: Tensor, size: int) -> Tensor:
     """
     scaled = pictures.permute(0, 3, 1, 2).to(torch.float32) / 255.0
     small = F.interpolate(scaled, size=(size, size), mode="bilinear", antialias=True, align_corners=False)
-    mean, std = (small.new_tensor(values)[:, None, None] for values in (IMAGENET_MEAN, IMAGENET_STD))
-    return (small - mean) / std
+    centre, spread = (small.new_tensor(values)[:, None, None] for values in (mean, std))
+    return (small - centre) / spread
 
 
 def load_encoder(
     model: str | ModelSpec = "dinov2_vits14_bundled",
     *,
     path: str | Path | None = None,
-    device: str | torch.device = "cpu",
+    device: Device = CPU,
+    compiled: bool = False,
 ) -> DinoEncoder:
     """Load an encoder; no network is used.
 
     Parameters
     ----------
     model
-        Id or description of an encoder.
+        Id or description of an encoder, or the timm name of a vision transformer.
     path
         A weights file to use instead of the model's own.
     device
-        Where it will work.
+        Where it will work, and in which precision.
+    compiled
+        Whether it goes through ``torch.compile``.
 
     Returns
     -------
@@ -124,13 +153,18 @@ def load_encoder(
         If the file is missing, damaged or of another model.
     ValueError
         If there is no such encoder.
+    DeviceError
+        If the model does not fit into the device's memory or the device answers wrongly.
     """
     spec = model_spec(model, "encoder")
     weights = read_weights(spec, path)
-    return DinoEncoder(build_transformer(spec, weights.state).to(device), spec, weights.sha256)
+    network = build_transformer(spec, weights.state)
+    parts = [part for block in network.blocks for part in (block.attn, block.mlp)]
+    precision = place(network, device, parts, _probe)
+    return DinoEncoder(network, spec, weights.sha256, precision=precision, compiled=compiled)
 
 
-def build_transformer(spec: ModelSpec, state: State) -> nn.Module:
+def build_transformer(spec: ModelSpec, state: State) -> Any:
     """Build and load the vision transformer of an encoder.
 
     Parameters
@@ -138,7 +172,7 @@ def build_transformer(spec: ModelSpec, state: State) -> nn.Module:
     spec
         The encoder.
     state
-        Tensors in DINOv2's official layout, which is timm's as well.
+        Tensors in timm's layout.
 
     Returns
     -------
@@ -154,3 +188,10 @@ def build_transformer(spec: ModelSpec, state: State) -> nn.Module:
     load_module(network, state)
     fuse(network)
     return cast("nn.Module", network)
+
+
+def _probe(network: Any) -> Tensor:
+    """Put a few made-up tokens through all blocks."""
+    wave = torch.sin(torch.arange(PROBE_TOKENS * network.embed_dim, dtype=torch.float32))
+    tokens: Tensor = network.blocks(wave.view(1, PROBE_TOKENS, -1).to(network.patch_embed.proj.weight.device))
+    return tokens

@@ -4,6 +4,9 @@ On CPUs PyTorch's float32 linear layers go to MKL, about half as fast as oneDNN 
 a GELU is one more pass over memory. oneDNN does both at once. Its operators are those `torch.compile` emits, not public
 names: they are tried once on small numbers, and where they are missing or wrong the plain operators do the same work.
 Parameters keep their names and shapes, so state dicts fit as before.
+
+A layer works in the dtype of its weights, whatever it is given: with 16-bit weights the sums and norms around it can
+stay in float32, where they lose nothing.
 """
 
 from __future__ import annotations
@@ -20,8 +23,13 @@ from napari_gfsam.models.decoder_products import onednn_linear
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-# Layer -> the activations that may follow it, by attribute name, in the timm modules used here.
-FOLLOWED_BY: Mapping[str, tuple[str, ...]] = {"conv1": ("act", "act1"), "conv2": ("act2",), "fc1": ("act",)}
+# Layer -> the activations that may follow it, by attribute name, in the modules used here.
+FOLLOWED_BY: Mapping[str, tuple[str, ...]] = {
+    "conv1": ("act", "act1"),
+    "conv2": ("act2",),
+    "fc1": ("act",),
+    "lin1": ("act",),
+}
 
 
 class FusedLinear(nn.Module):
@@ -41,6 +49,7 @@ class FusedLinear(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (..., I) to (..., O)."""
+        x = x.to(self.weight.dtype)
         operator = onednn_linear() if _plain_cpu(x, self.weight) else None
         if operator is not None:
             return operator(x, self.weight, self.bias, *_activation(self.gelu))
@@ -67,6 +76,7 @@ class FusedConv2d(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, I, H, W) to (B, O, H', W')."""
+        x = x.to(self.weight.dtype)
         operator = onednn_convolution() if _plain_cpu(x, self.weight) else None
         if operator is not None:
             geometry = (self.padding, self.stride, self.dilation, self.groups)
@@ -81,7 +91,7 @@ def fuse(module: nn.Module) -> None:
     Parameters
     ----------
     module
-        A module in evaluation mode, built of timm's blocks.
+        A module in evaluation mode, built of timm's or segment-anything's blocks.
     """
     for name, child in list(module.named_children()):
         if isinstance(child, nn.Linear):

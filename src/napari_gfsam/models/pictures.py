@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SIDE = 1024
+SAM_MEAN = (123.675, 116.28, 103.53)
+SAM_STD = (58.395, 57.12, 57.375)
 
 
 def as_pictures(images: NDArray[np.uint8] | Tensor, device: torch.device | str = "cpu") -> Tensor:
@@ -39,3 +41,27 @@ def as_pictures(images: NDArray[np.uint8] | Tensor, device: torch.device | str =
         raise ValueError(f"Pictures are {shape} {kind}, expected (B, {SIDE}, {SIDE}, 3) uint8: resize them first.")
     # torch.tensor copies, so a read-only array is fine and a later change of the array is not seen.
     return images.to(device) if isinstance(images, Tensor) else torch.tensor(images, device=device)
+
+
+def sam_input(images: NDArray[np.uint8] | Tensor, device: torch.device | str = "cpu") -> Tensor:
+    """Normalise pictures as SAM does.
+
+    Parameters
+    ----------
+    images
+        (B, 1024, 1024, 3) uint8, RGB.
+    device
+        Where to.
+
+    Returns
+    -------
+    (B, 1024, 1024, 3) float32.
+
+    Raises
+    ------
+    ValueError
+        If the shape or the dtype is another.
+    """
+    pictures = as_pictures(images, device)
+    mean, std = (pictures.new_tensor(values, dtype=torch.float32) for values in (SAM_MEAN, SAM_STD))
+    return (pictures - mean) / std

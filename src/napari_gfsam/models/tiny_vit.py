@@ -18,10 +18,8 @@ from torch import Tensor, nn
 
 from napari_gfsam.models.checkpoints import State, load_module
 from napari_gfsam.models.fused import fuse
-from napari_gfsam.models.pictures import as_pictures
+from napari_gfsam.models.pictures import sam_input
 
-SAM_MEAN = (123.675, 116.28, 103.53)
-SAM_STD = (58.395, 57.12, 57.375)
 STRIP_ROWS = 16
 
 
@@ -114,6 +112,11 @@ class MobileSamImageEncoder(nn.Module):
             LayerNorm2d(256),
         )
 
+    @property
+    def narrow_parts(self) -> list[nn.Module]:
+        """What may work in 16 bits: nothing, the whole network takes a GPU a millisecond or two in float32."""
+        return []
+
     def forward(self, images: Tensor) -> Tensor:
         """Make the image embedding.
 
@@ -131,9 +134,7 @@ class MobileSamImageEncoder(nn.Module):
         ValueError
             If the pictures have another shape or dtype.
         """
-        pictures = as_pictures(images, next(self.parameters()).device)
-        mean, std = (pictures.new_tensor(values, dtype=torch.float32) for values in (SAM_MEAN, SAM_STD))
-        return self.embed((pictures - mean) / std)
+        return self.embed(sam_input(images, next(self.parameters()).device))
 
     def embed(self, normalised: Tensor) -> Tensor:
         """Make the embedding of pictures of any size, normalised, channels last.

@@ -1,0 +1,71 @@
+"""The JSON headers of stored predictions and of the references that they share."""
+
+# Annotations are read when a header is built, so they are not postponed here.
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from napari_gfsam.io.records import DecisionRecord, InputRecord, ModelRecord, ReferenceRecord
+
+PREDICTION = "napari-gfsam-prediction/1"
+REFERENCES = "napari-gfsam-references/1"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredClass:
+    """A class of a prediction: its `ClassSpec`, and what of its trace is no array."""
+
+    id: int
+    name: str
+    negative: bool
+    found_again: float
+    background_removed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PredictionHeader:
+    """What a stored prediction says beside its arrays.
+
+    Parameters
+    ----------
+    format
+        `PREDICTION`.
+    references_file
+        Name of the shared references: 32 hexadecimal digits.
+    frame
+        Height, width and grid of the picture.
+    classes
+        The traces, in their order.
+    models, settings, references, target, recipe, decisions, seconds
+        As in a run record.
+    """
+
+    format: str
+    references_file: str
+    frame: tuple[int, ...]
+    classes: tuple[StoredClass, ...]
+    models: tuple[ModelRecord, ...]
+    settings: Mapping[str, str | int | None]
+    references: tuple[ReferenceRecord, ...]
+    target: InputRecord
+    recipe: Mapping[str, Any]
+    decisions: tuple[DecisionRecord, ...]
+    seconds: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceClass:
+    """A class of the references: its `ClassSpec`, and which pictures' tokens show it."""
+
+    id: int
+    name: str
+    negative: bool
+    pictures: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReferencesHeader:
+    """What stored references say beside their arrays; `format` is `REFERENCES`."""
+
+    format: str
+    classes: tuple[ReferenceClass, ...]

@@ -1,0 +1,260 @@
+"""The layers that we own: made, found, coloured, hidden. No other layer of the viewer is ever touched here.
+
+Layers are found by role and source in the viewer's own list, so that one that a person deleted is simply not there
+(and is made again when it is next needed), and nothing here can disagree with what the viewer shows.
+"""
+
+from __future__ import annotations
+
+import math
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from psygnal import Signal
+
+from napari_gfsam.bridge.align import MEMORY_BYTES, aligned_plane, labels_over, plane_array, shape_of
+from napari_gfsam.bridge.identity import facts_of, layer_id, mark, our_layers, role
+from napari_gfsam.bridge.looks import class_colormap, class_names, contour_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from napari.components import ViewerModel
+    from napari.layers import Labels, Layer
+    from numpy.typing import NDArray
+
+    from napari_gfsam.bridge.align import Kwargs, Shape
+    from napari_gfsam.session.types import ClassRow, PlaneKey
+
+
+class Role(StrEnum):
+    """What a layer of ours is for, from the bottom of the layer list up."""
+
+    REFERENCE = "reference"
+    ACCEPTED = "accepted"
+    PROPOSAL = "proposal"
+    INSTANCES = "instances"
+    SIMILARITY = "similarity"
+    CONFIDENCE = "confidence"
+    CLUSTERS = "clusters"
+    PROMPTS = "prompts"
+
+
+#: Layers that hold class ids.
+CLASS_LAYERS = (Role.REFERENCE, Role.ACCEPTED, Role.PROPOSAL)
+#: Layers of which each source has its own.
+OVER_SOURCE = (*CLASS_LAYERS, Role.INSTANCES)
+#: Layers of which there is one, that follows the current target.
+FOLLOWERS = (Role.SIMILARITY, Role.CONFIDENCE, Role.CLUSTERS, Role.PROMPTS)
+#: Of layers that lie over a picture. (There are others of ours, such as a folder's picture itself.)
+ROLES: tuple[str, ...] = (*OVER_SOURCE, *FOLLOWERS)
+SUFFIX = {Role.REFERENCE: "reference", Role.ACCEPTED: "labels", Role.PROPOSAL: "gfsam", Role.INSTANCES: "instances"}
+#: What is accepted is an outline, so that a proposal over it can be told from it.
+LOOKS: dict[Role, dict[str, Any]] = {
+    Role.REFERENCE: {"opacity": 0.5},
+    Role.ACCEPTED: {"opacity": 0.9},
+    Role.PROPOSAL: {"opacity": 0.45},
+    Role.INSTANCES: {"opacity": 0.5},
+}
+TRANSFORMS = ("affine", "scale", "rotate", "shear", "translate", "units", "axis_labels")
+
+
+class OurLayers:
+    """All layers of ours in one viewer. Main thread only.
+
+    Parameters
+    ----------
+    viewer
+        The viewer.
+    folder
+        Gives the folder in which label arrays above 1 GB become files, asked when there is one; without it they are in
+        memory.
+
+    Notes
+    -----
+    Signals: ``added(layer)`` after a layer of ours came into the viewer (bind keys, fill it), ``removed(layer)`` after
+    one left it, by whomever.
+    """
+
+    added = Signal(object)
+    removed = Signal(object)
+
+    def __init__(self, viewer: ViewerModel, folder: Callable[[], Path] | None = None) -> None:
+        self.viewer = viewer
+        self.rows: tuple[ClassRow, ...] = ()
+        self._folder = folder
+        self._hidden: list[str] = []
+        viewer.layers.events.removed.connect(self._on_removed)
+
+    def find(self, wanted: Role, source: str = "") -> Any:
+        """Return our layer of a role over a source (of a follower: wherever it is), or ``None``."""
+        for layer in our_layers(self.viewer, wanted):
+            if wanted in FOLLOWERS or facts_of(layer).get("source") == source:
+                return layer
+        return None
+
+    def labels(self, wanted: Role, over: Layer, source: str, shape: Shape | None = None) -> Labels:
+        """Return the class label layer of a role over a source, made (empty) if it is not there.
+
+        Parameters
+        ----------
+        wanted
+            ``REFERENCE``, ``ACCEPTED`` or ``PROPOSAL``.
+        over
+            The layer of the user that it covers exactly and lies just above.
+        source
+            Id of the `PictureSource`.
+        shape
+            Of label space; that of the layer if not given.
+        """
+        from napari.layers import Labels
+
+        layer = self.find(wanted, source)
+        if layer is None:
+            highest = max((row.id for row in self.rows), default=1)
+            name = f"{over.name} · {SUFFIX[wanted]}"
+            folder = self._folder_for(shape or shape_of(over))
+            kwargs = labels_over(over, name=name, shape=shape, highest=highest, folder=folder)
+            layer = Labels(**kwargs, **LOOKS[wanted])
+            if wanted is Role.ACCEPTED:
+                layer.contour = contour_of(layer.data.shape)
+            self._color(layer)
+            self.put(layer, wanted, over=over, source=source)
+        return layer
+
+    def put(self, layer: Layer, wanted: Role, *, over: Layer | None = None, source: str = "") -> None:
+        """Take a new layer into the viewer as ours, in its place in the list; what is selected stays selected."""
+        mark(layer, wanted.value, source=source)
+        selected = set(self.viewer.layers.selection)
+        self.viewer.layers.insert(self._place(wanted, over, source), layer)
+        self.viewer.layers.selection.clear()
+        self.viewer.layers.selection.update(selected)
+        self.added.emit(layer)
+
+    def follow(
+        self,
+        wanted: Role,
+        make: Callable[..., Layer],
+        over: Layer,
+        plane: PlaneKey,
+        shape: Shape,
+        pixels: NDArray[Any],
+    ) -> Any:
+        """Show a picture over one plane in the one layer of a role, made by ``make(data=..., **transforms)``.
+
+        The layer that is there is moved, so that what the user set on it stays; it is made anew only over a target
+        with another number of axes.
+
+        Parameters
+        ----------
+        wanted
+            A role of `FOLLOWERS`.
+        make
+            Makes the layer.
+        over, plane, shape
+            The target, the plane and the shape of label space.
+        pixels
+            (h, w) in the order in which the plane shows its axes; another size than the plane's is stretched over it.
+        """
+        kwargs = aligned_plane(over, plane, name=f"{wanted.value} · gfsam", shape=shape, size=pixels.shape)
+        data = np.ascontiguousarray(plane_array(plane, pixels))
+        layer, visible = self.followed(wanted, len(plane.index))
+        if layer is None:
+            layer = make(data=data, **kwargs, visible=visible)
+            self.put(layer, wanted)
+        else:
+            self.lift(layer, over)
+            if layer.data.shape == data.shape and layer.data.dtype == data.dtype:
+                layer.data[...] = data
+            else:
+                layer.data = data
+            move(layer, kwargs)
+            layer.refresh()
+        return layer
+
+    def followed(self, wanted: Role, ndim: int) -> tuple[Any, bool]:
+        """Return the layer of a follower role if it has this number of axes, and whether the user wants to see it.
+
+        One with another number of axes is removed.
+        """
+        layer = self.find(wanted)
+        if layer is None or layer.ndim == ndim:
+            return layer, True
+        visible = bool(layer.visible)
+        self.remove(wanted)
+        return None, visible
+
+    def lift(self, layer: Layer, over: Layer) -> None:
+        """Move a layer of ours above its target, if the target was added later or was moved above it."""
+        layers = self.viewer.layers
+        if layers.index(layer) < layers.index(over):
+            layers.move(layers.index(layer), layers.index(over) + 1)
+
+    def remove(self, wanted: Role, source: str = "") -> None:
+        """Take our layer of a role out of the viewer; nothing happens if it is not there."""
+        layer = self.find(wanted, source)
+        if layer is not None:
+            self.viewer.layers.remove(layer)
+
+    def set_classes(self, rows: Sequence[ClassRow]) -> None:
+        """Give all layers of class ids, now and later, these names and colours."""
+        self.rows = tuple(rows)
+        for wanted in CLASS_LAYERS:
+            for layer in our_layers(self.viewer, wanted):
+                self._color(layer)
+
+    def hide(self) -> None:
+        """Hide all layers of these roles that are visible, until `show`."""
+        for layer in our_layers(self.viewer):
+            if layer.visible and role(layer) in ROLES:
+                self._hidden.append(layer_id(layer))
+                layer.visible = False
+
+    def show(self) -> None:
+        """Show again what `hide` hid."""
+        hidden, self._hidden = self._hidden, []
+        for layer in our_layers(self.viewer):
+            if layer_id(layer) in hidden:
+                layer.visible = True
+
+    def close(self) -> None:
+        """Stop listening to the viewer; the layers stay."""
+        self.viewer.layers.events.removed.disconnect(self._on_removed)
+
+    def _folder_for(self, shape: Shape) -> Path | None:
+        """Ask for the folder only where an array may need it."""
+        return self._folder() if self._folder is not None and math.prod(shape) * 2 > MEMORY_BYTES else None
+
+    def _place(self, wanted: Role, over: Layer | None, source: str) -> int:
+        """Return where in the list a new layer goes: just above its target, the followers on top of all."""
+        layers = self.viewer.layers
+        if over is None:
+            higher = [self.find(name) for name in FOLLOWERS[FOLLOWERS.index(wanted) + 1 :]]
+            places = [int(layers.index(layer)) for layer in higher if layer is not None]
+            return min(places, default=len(layers))
+        lower = [self.find(name, source) for name in OVER_SOURCE[: OVER_SOURCE.index(wanted)]]
+        return 1 + max(int(layers.index(layer)) for layer in (over, *lower) if layer is not None)
+
+    def _color(self, layer: Labels) -> None:
+        layer.colormap = class_colormap(self.rows)
+        names = class_names(self.rows)
+        layer.features = {"index": list(names), "class": list(names.values())}
+
+    def _on_removed(self, event: Any) -> None:
+        if role(event.value) in ROLES:
+            self.removed.emit(event.value)
+
+
+def move(layer: Layer, kwargs: Kwargs) -> None:
+    """Give a layer other transforms (those of `align`'s keyword arguments); the same ones cost nothing."""
+    for name in TRANSFORMS:
+        if not _same(getattr(layer, name), kwargs[name]):
+            setattr(layer, name, kwargs[name])
+
+
+def _same(now: Any, wanted: Any) -> bool:
+    if isinstance(wanted, np.ndarray):
+        return bool(np.array_equal(np.asarray(getattr(now, "affine_matrix", now)), wanted))
+    return bool(now == wanted)

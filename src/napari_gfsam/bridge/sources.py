@@ -1,0 +1,232 @@
+"""Image layers as a source of pictures: a snapshot from the main thread, read plane by plane on any thread."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_gfsam.bridge.align import lies_over
+from napari_gfsam.bridge.identity import layer_id
+from napari_gfsam.bridge.recipes import recipe_of, words_for
+from napari_gfsam.imaging import ImageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from napari.layers import Image
+    from numpy.typing import NDArray
+
+    from napari_gfsam.bridge.align import Shape
+    from napari_gfsam.bridge.recipes import Reading
+    from napari_gfsam.imaging import PixelRecipe
+    from napari_gfsam.session.types import PlaneKey
+
+#: The finest pyramid level is taken whose planes are no longer than this on either side: the models see 1024 pixels.
+LONGEST_SIDE = 4096
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LayerSource:
+    """A `PictureSource` over image layers: what they were when it was made. Make a new one after they changed.
+
+    Parameters
+    ----------
+    id
+        The same for the same layers, channel axis and pyramid level; positions in its planes then mean the same.
+    name
+        For people.
+    shape
+        Of label space: one axis an axis of the layers (no RGB axis), at the chosen level; 1 along a channel axis.
+    axis_labels
+        Names of the axes, as the layer has them.
+    recipe
+        How the values of `read` become RGB.
+    layers
+        Ids of the layers, the first of which says where the pictures lie.
+    channel_axis
+        Axis of the channels within the one layer.
+    level
+        Of the pyramid, 0 = finest.
+    """
+
+    id: str
+    name: str
+    shape: Shape
+    axis_labels: tuple[str, ...]
+    recipe: PixelRecipe
+    layers: tuple[str, ...]
+    channel_axis: int | None
+    level: int
+    _arrays: tuple[Any, ...] = field(repr=False)
+    _words: str = field(repr=False)
+
+    def read(self, plane: PlaneKey) -> NDArray[Any]:
+        """Return the values of one plane: (rows, columns), or (rows, columns, channels).
+
+        Nothing but this plane is read (of dask, zarr, xarray and files mapped into memory). May be a view of the
+        user's array: not to be written to.
+
+        Raises
+        ------
+        ValueError
+            If the plane is not one of this source.
+        """
+        self._require_plane(plane)
+        planes = [self._read(array, plane) for array in self._arrays]
+        return planes[0] if len(planes) == 1 else np.stack(planes, axis=-1)
+
+    def plane_shape(self, plane: PlaneKey) -> tuple[int, int]:
+        """Return (rows, columns) of a plane."""
+        rows, columns = plane.axes_yx
+        return self.shape[rows], self.shape[columns]
+
+    def describe(self) -> str:
+        """Return one line for people that says how the layers are read."""
+        return self._words
+
+    def title(self, plane: PlaneKey) -> str:
+        """Return a name of a plane for people: "cells", or "cells · t 3" where there are several."""
+        places = [
+            f"{axis_word(self, axis)} {place}".strip()
+            for axis, place in enumerate(plane.index)
+            if place >= 0 and self.shape[axis] > 1
+        ]
+        return " · ".join([self.name, ", ".join(places)] if places else [self.name])
+
+    def _require_plane(self, plane: PlaneKey) -> None:
+        fits = (
+            plane.source == self.id
+            and len(plane.index) == len(self.shape)
+            and sorted(plane.axes_yx) == [axis for axis, place in enumerate(plane.index) if place < 0]
+            and self.channel_axis not in plane.axes_yx
+            and all(place < length for place, length in zip(plane.index, self.shape, strict=True))
+        )
+        if not fits:
+            raise ValueError(f"{plane} is no plane of the source {self.id} of shape {self.shape}.")
+
+    def _read(self, array: Any, plane: PlaneKey) -> NDArray[Any]:
+        rows, columns = plane.axes_yx
+        kept = [axis for axis, place in enumerate(plane.index) if place < 0 or axis == self.channel_axis]
+        where = [slice(None) if axis in kept else place for axis, place in enumerate(plane.index)]
+        pixels = np.asarray(array[(*where, ...)])
+        first = (kept.index(rows), kept.index(columns))
+        return pixels.transpose(*first, *(axis for axis in range(pixels.ndim) if axis not in first))
+
+
+def source_of(
+    layers: Sequence[Image],
+    *,
+    channel_axis: int | None = None,
+    intensity: Reading | PixelRecipe = "displayed",
+    level: int | None = None,
+) -> LayerSource:
+    """Take image layers as one source of pictures; on the main thread.
+
+    Parameters
+    ----------
+    layers
+        One image layer, or several grey ones of the same place and shape, which are the channels of one picture.
+    channel_axis
+        Axis of the one layer that holds its channels.
+    intensity
+        How values become RGB (see `recipes.recipe_of`): as the viewer shows them, or by a recipe of its own.
+    level
+        Of a pyramid. By default the finest whose planes (last two axes) have at most 4096 pixels on their longer
+        side. Labels and predictions have the pixels of this level.
+
+    Raises
+    ------
+    ImageError
+        If the layers cannot be one picture; one sentence.
+    ValueError
+        If `intensity` is an unknown word.
+    """
+    _require_pictures(layers)
+    first = layers[0]
+    axis = _checked_axis(layers, channel_axis)
+    chosen = _checked_level(first, level)
+    arrays = tuple(_level(layer, chosen) for layer in layers)
+    length = None if axis is None else int(arrays[0].shape[axis])
+    recipe = recipe_of(layers, length, intensity)
+    ids = tuple(layer_id(layer) for layer in layers)
+    return LayerSource(
+        id="+".join(ids) + ("" if axis is None else f"/channels{axis}") + (f"/level{chosen}" if chosen else ""),
+        name=" + ".join(layer.name for layer in layers),
+        shape=tuple(1 if i == axis else int(n) for i, n in enumerate(arrays[0].shape[: first.ndim])),
+        axis_labels=tuple(first.axis_labels),
+        recipe=recipe,
+        layers=ids,
+        channel_axis=axis,
+        level=chosen,
+        _arrays=arrays,
+        _words=words_for(layers, length, recipe) + _level_words(first, chosen),
+    )
+
+
+def levels_of(layer: Image) -> tuple[Shape, ...]:
+    """Return the shapes of a layer's pyramid levels without the RGB axis, the finest first; one for a plain layer."""
+    return tuple(
+        tuple(int(n) for n in array.shape[: layer.ndim]) for array in (layer.data if layer.multiscale else [layer.data])
+    )
+
+
+def axis_word(source: LayerSource, axis: int) -> str:
+    """Return the name of an axis, or nothing where the layer has only napari's numbers."""
+    label = source.axis_labels[axis]
+    return "" if label.lstrip("-").isdigit() else label
+
+
+def _require_pictures(layers: Sequence[Image]) -> None:
+    from napari.layers import Image
+
+    if not layers:
+        raise ImageError("No image layer is chosen; choose one.")
+    for layer in layers:
+        if not isinstance(layer, Image):
+            raise ImageError(f"The layer {layer.name!r} is no image layer; choose an image.")
+    for layer in layers[1:]:
+        _require_same_place(layers[0], layer)
+    if len(layers) > 1 and any(layer.rgb for layer in layers):
+        raise ImageError("A colour layer cannot be a channel of a picture; choose it alone.")
+
+
+def _require_same_place(first: Image, other: Image) -> None:
+    if levels_of(first) != levels_of(other) or not lies_over(other, first):
+        raise ImageError(
+            f"{first.name!r} and {other.name!r} differ in shape, scale or position, so they are not one picture; "
+            "choose layers that lie exactly on each other."
+        )
+
+
+def _checked_axis(layers: Sequence[Image], axis: int | None) -> int | None:
+    if axis is None:
+        return None
+    layer = layers[0]
+    if len(layers) > 1 or layer.rgb:
+        raise ImageError(f"{layer.name!r} is read with other layers or in colour, so it has no channel axis too.")
+    if layer.ndim < 3 or not -layer.ndim <= axis < layer.ndim:
+        raise ImageError(f"{layer.name!r} has {layer.ndim} axes, so axis {axis} cannot hold its channels.")
+    return int(axis % layer.ndim)
+
+
+def _checked_level(layer: Image, level: int | None) -> int:
+    shapes = levels_of(layer)
+    if level is None:
+        small = (number for number, shape in enumerate(shapes) if max(shape[-2:]) <= LONGEST_SIDE)
+        return next(small, len(shapes) - 1)
+    if not 0 <= level < len(shapes):
+        raise ImageError(f"{layer.name!r} has {len(shapes)} pyramid level(s), counted from 0; there is no {level}.")
+    return level
+
+
+def _level(layer: Image, level: int) -> Any:
+    return layer.data[level] if layer.multiscale else layer.data
+
+
+def _level_words(layer: Image, level: int) -> str:
+    if not layer.multiscale:
+        return ""
+    height, width = levels_of(layer)[level][-2:]
+    return f", pyramid level {level} ({height} x {width} pixels)"

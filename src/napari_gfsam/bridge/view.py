@@ -1,0 +1,59 @@
+"""Where the camera looks: a plane, or a part of it, brought into view."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_gfsam.bridge.align import grid_of, points_nd
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+    from napari.layers import Layer
+
+    from napari_gfsam.bridge.align import Shape
+    from napari_gfsam.core.arrays import FloatArray
+    from napari_gfsam.session.types import PlaneKey
+
+#: What is looked at fills so many pixels of the screen: it fits beside the docks of a small window.
+SCREEN_PIXELS = 480
+
+
+def look_at(viewer: ViewerModel, over: Layer, plane: PlaneKey, shape: Shape, box_yx: FloatArray | None = None) -> None:
+    """Centre the camera on a box of a plane and zoom so that it fits.
+
+    Parameters
+    ----------
+    viewer
+        Shows the plane.
+    over
+        The layer that shows it.
+    plane, shape
+        The plane in label space, and the shape of that.
+    box_yx
+        (2, 2) the first and the last corner (row, column); the whole plane when not given.
+    """
+    if box_yx is None:
+        box_yx = np.array([[0, 0], [shape[axis] - 1 for axis in plane.axes_yx]], dtype=np.float64)
+    shown = _on_canvas(viewer, over, plane, shape, box_yx)
+    span = float(np.abs(shown[1] - shown[0]).max())
+    viewer.camera.center = (0.0, *shown.mean(axis=0))
+    if span > 0:
+        viewer.camera.zoom = SCREEN_PIXELS / span
+
+
+def is_in_view(viewer: ViewerModel, over: Layer, plane: PlaneKey, shape: Shape) -> bool:
+    """Tell whether the middle of a plane is on the screen and the plane is neither tiny nor far larger than it."""
+    box_yx = np.array([[0, 0], [shape[axis] - 1 for axis in plane.axes_yx]], dtype=np.float64)
+    shown = _on_canvas(viewer, over, plane, shape, box_yx)
+    span = float(np.abs(shown[1] - shown[0]).max()) * viewer.camera.zoom
+    off = np.abs(shown.mean(axis=0) - np.array(viewer.camera.center[-2:])).max() * viewer.camera.zoom
+    return bool(off < SCREEN_PIXELS / 2 and SCREEN_PIXELS / 4 < span < 4 * SCREEN_PIXELS)
+
+
+def _on_canvas(viewer: ViewerModel, over: Layer, plane: PlaneKey, shape: Shape, box_yx: FloatArray) -> FloatArray:
+    """Return the (2, 2) corners of a box in the world coordinates that the canvas shows."""
+    world = grid_of(over, shape).to_world(points_nd(plane, box_yx))
+    first = viewer.dims.ndim - len(plane.index)
+    return np.asarray(world[:, [axis - first for axis in viewer.dims.order[-2:]]])

@@ -1,0 +1,1 @@
+"""What the dock does: viewer actions put together from session, bridge and workers; no widget is known here."""

@@ -1,0 +1,219 @@
+"""Live correction of the target under review: no encoder runs; every step is undone by one history."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from psygnal import Signal
+
+from napari_gfsam.bridge.ours import Role
+from napari_gfsam.bridge.proposals import object_at, read_plane, write_plane
+from napari_gfsam.core.types import ACCEPTED, Status
+from napari_gfsam.session.history import Command
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from napari_gfsam.api import Prediction
+    from napari_gfsam.bridge.clusters import ClusterId, ClustersLayer
+    from napari_gfsam.bridge.prompts import PointId, PromptsLayer
+    from napari_gfsam.controller.sheets import Sheets
+    from napari_gfsam.controller.sources import Sources
+    from napari_gfsam.core.config import GFSAMConfig
+    from napari_gfsam.io.records import DecisionRecord
+    from napari_gfsam.session import Session
+    from napari_gfsam.session.painting import Paint
+    from napari_gfsam.session.types import PlaneKey
+
+
+class CorrectionError(ValueError):
+    """A correction that cannot be made now; the message is one sentence for the user."""
+
+
+class Correcting:
+    """Decisions and strokes on the target under review. Main thread only.
+
+    `reading_changed` carries the name of the reading that is shown and "2 of 4", or two empty strings.
+    `shown` carries the plane whose prediction is shown now.
+    """
+
+    reading_changed = Signal(str, str)
+    shown = Signal(object)
+
+    def __init__(
+        self, session: Session, sources: Sources, sheets: Sheets, prompts: PromptsLayer, clusters: ClustersLayer
+    ) -> None:
+        self._session, self._sources, self._sheets = session, sources, sheets
+        self._prompts, self._clusters = prompts, clusters
+        self._readings: tuple[tuple[str, GFSAMConfig], ...] = ()
+        self._readings_of: PlaneKey | None = None
+
+    @property
+    def prediction(self) -> Prediction | None:
+        """The prediction under review, ``None`` if there is none or it had to make room on the disk."""
+        plane = self._session.queue.current
+        return None if plane is None else self._session.store.get(plane)
+
+    def show(self, plane: PlaneKey) -> None:
+        """Show points and clusters of a target that comes under review."""
+        prediction = self._session.store.get(plane)
+        if prediction is None:
+            self.hide()
+        else:
+            self._follow(plane, prediction, clusters=True)
+        self.shown.emit(plane)
+
+    def hide(self) -> None:
+        """Take points and clusters away: there is nothing to review."""
+        self._prompts.clear()
+        self._clusters.clear()
+
+    def toggle_point(self, point: PointId) -> None:
+        """Switch a prompt on or off."""
+        class_id, index = point
+        prediction = self._required()
+        off = Status(int(prediction.classes[class_id].status[index])).accepted
+        status = Status.OFF_BY_HAND if off else Status.ON_BY_HAND
+        words = f"switch point {index} {'off' if off else 'on'}"
+        self._decide(words, lambda now: now.with_status(class_id, index, status))
+
+    def switch_off(self, points: Iterable[PointId]) -> None:
+        """Switch several prompts off (a person deleted them)."""
+        gone = tuple(points)
+
+        def change(now: Prediction) -> Prediction:
+            for class_id, index in gone:
+                now = now.with_status(class_id, index, Status.OFF_BY_HAND)
+            return now
+
+        self._decide(f"switch {len(gone)} point{'s' if len(gone) > 1 else ''} off", change)
+
+    def toggle_cluster(self, cluster: ClusterId) -> None:
+        """Switch all prompts of a cluster on, or, if all are on, off."""
+        class_id, number = cluster
+        found = self._required().classes[class_id]
+        on = bool(np.isin(found.status[found.cluster == number], ACCEPTED).any())
+        status = Status.OFF_BY_HAND if on else Status.ON_BY_HAND
+        words = f"switch cluster {number} {'off' if on else 'on'}"
+        self._decide(words, lambda now: now.with_cluster_status(class_id, number, status))
+
+    def move_cluster(self, cluster: ClusterId, to_class: int) -> None:
+        """Give a cluster to another class."""
+        class_id, number = cluster
+        self._decide(f"move cluster {number}", lambda now: now.with_cluster_moved(class_id, number, to_class))
+
+    def add_point(self, class_id: int, point_yx: tuple[float, float], *, positive: bool) -> None:
+        """Add a point: "this belongs to the class", or "this does not"."""
+        words = "add a point" if positive else "add a point that says “not this”"
+        self._decide(words, lambda now: now.with_point(class_id, point_yx, positive=positive))
+
+    def delete_object(self, point_yx: tuple[float, float]) -> None:
+        """Erase the object under a point from the proposal, as a stroke of the brush would."""
+        plane = self._plane()
+        self.take_strokes()
+        layer = self._sheets.layer(Role.PROPOSAL, plane)
+        labels = read_plane(layer, plane)
+        piece = object_at(labels, point_yx)
+        if not piece.any():
+            raise CorrectionError("There is no object under the pointer; point at one and press the key again.")
+        labels[piece] = 0
+        write_plane(layer, plane, labels)
+        self.take_strokes("delete an object")
+
+    def next_reading(self) -> None:
+        """Show the next other reading of the target; after the last one the first again."""
+        plane, prediction = self._plane(), self._required()
+        if self._readings_of != plane or prediction.settings not in [settings for _, settings in self._readings]:
+            others = tuple((found.name, found.prediction.settings) for found in prediction.alternatives())
+            self._readings, self._readings_of = (("as found", prediction.settings), *others), plane
+        if len(self._readings) == 1:
+            raise CorrectionError("All other readings of this target look the same as this one.")
+        here = [settings for _, settings in self._readings].index(prediction.settings)
+        place = (here + 1) % len(self._readings)
+        name, settings = self._readings[place]
+        self._decide(f"show the reading “{name}”", lambda now: now.read_as(settings))
+        self.reading_changed.emit(name, f"{place + 1} of {len(self._readings)}")
+
+    def take_strokes(self, title: str = "paint") -> None:
+        """Take a person's strokes on the proposal under review into the history."""
+        plane = self._session.queue.current
+        if plane is None or self._session.history.busy:
+            return
+        before, after = self._sheets.look(plane)
+        if after is not before:
+            self._push(title, plane, do=partial(self._paint, plane, after), undo=partial(self._paint, plane, before))
+
+    def undo(self) -> None:
+        """Take back the last stroke or decision."""
+        self.take_strokes()
+        self._session.history.undo()
+
+    def redo(self) -> None:
+        """Do again what was taken back last."""
+        self.take_strokes()
+        self._session.history.redo()
+
+    def _decide(self, title: str, change: Callable[[Prediction], Prediction]) -> None:
+        plane, before = self._plane(), self._required()
+        self.take_strokes()
+        after = change(before)
+        self._show_corrected(plane, after)
+        self._push(
+            title,
+            plane,
+            do=partial(self._restore, plane, after.settings, after.decisions),
+            undo=partial(self._restore, plane, before.settings, before.decisions),
+        )
+
+    def _push(self, title: str, plane: PlaneKey, *, do: Callable[[], None], undo: Callable[[], None]) -> None:
+        self._session.history.push(Command(title, do, undo, subject=plane))
+
+    def _restore(self, plane: PlaneKey, settings: GFSAMConfig, decisions: tuple[DecisionRecord, ...]) -> None:
+        prediction = self._session.store.get(plane)
+        if prediction is None:
+            raise CorrectionError("What correcting this target needs had to make room on the disk; run it again.")
+        if prediction.settings != settings:
+            prediction = prediction.read_as(settings)
+        self._session.queue.current = plane
+        self._show_corrected(plane, prediction.decided(decisions))
+
+    def _paint(self, plane: PlaneKey, paint: Paint | None) -> None:
+        self._session.queue.current = plane
+        self._session.proposals.set_paint(plane, paint)
+        self._sheets.show_answer(plane)
+
+    def _show_corrected(self, plane: PlaneKey, prediction: Prediction) -> None:
+        known = self._session.store.get(plane)
+        self._session.store.correct(plane, prediction)
+        self._sheets.show_answer(plane, prediction.labels)
+        self._follow(plane, prediction, clusters=known is None or _masks(known) != _masks(prediction))
+        self.shown.emit(plane)
+
+    def _follow(self, plane: PlaneKey, prediction: Prediction, *, clusters: bool) -> None:
+        """Show points and clusters; cluster outlines anew only when there are other masks."""
+        source, over, table = self._sources.of(plane), self._sources.layer(plane), prediction.points
+        self._prompts.show(over, plane, source.shape, table)
+        if clusters or self._clusters.layer is None:
+            self._clusters.show(over, plane, source.shape, prediction.clusters, table)
+        else:
+            self._clusters.recolor(table)
+
+    def _plane(self) -> PlaneKey:
+        plane = self._session.queue.current
+        if plane is None:
+            raise CorrectionError("No target is under review; choose one in the list first.")
+        return plane
+
+    def _required(self) -> Prediction:
+        self._plane()
+        prediction = self.prediction
+        if prediction is None:
+            raise CorrectionError("What correcting this target needs had to make room on the disk; run it again.")
+        return prediction
+
+
+def _masks(prediction: Prediction) -> tuple[Any, ...]:
+    """Return what tells whether two predictions of a target hold the same masks."""
+    return prediction.settings, tuple(len(trace.prompts) for trace in prediction.traces.values())

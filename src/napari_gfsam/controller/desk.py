@@ -1,0 +1,320 @@
+"""Everything behind the dock of one viewer, put together; no widget is known here."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from psygnal import Signal
+
+from napari_gfsam.api.archive import Archive
+from napari_gfsam.bridge.clusters import ClustersLayer
+from napari_gfsam.bridge.identity import find_layer, is_ours, layer_id, role
+from napari_gfsam.bridge.keys import bind, unbind
+from napari_gfsam.bridge.ours import OurLayers, Role
+from napari_gfsam.bridge.preferences import preferences
+from napari_gfsam.bridge.prompts import PromptsLayer
+from napari_gfsam.bridge.region import drop_box
+from napari_gfsam.controller.correcting import Correcting, CorrectionError
+from napari_gfsam.controller.exporting import Exporting
+from napari_gfsam.controller.filling import Filling
+from napari_gfsam.controller.folders import Folders
+from napari_gfsam.controller.getting import Getting
+from napari_gfsam.controller.models import Models
+from napari_gfsam.controller.next_step import Standing
+from napari_gfsam.controller.overlays import Overlays
+from napari_gfsam.controller.pictures import Pictures
+from napari_gfsam.controller.references import References
+from napari_gfsam.controller.rerun import Rerun
+from napari_gfsam.controller.review import Review
+from napari_gfsam.controller.running import Running
+from napari_gfsam.controller.sheets import Sheets
+from napari_gfsam.controller.sources import Sources
+from napari_gfsam.controller.targets import Targets
+from napari_gfsam.controller.thumbnails import Thumbnails
+from napari_gfsam.imaging import ImageError
+from napari_gfsam.sentences import is_expected, sentence_of
+from napari_gfsam.session import Session
+from napari_gfsam.session.types import TargetState
+from napari_gfsam.workers import JobRunner
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from napari.components import ViewerModel
+    from napari.layers import Image, Layer
+
+    from napari_gfsam.session.types import PlaneKey
+
+PLUGIN, EXAMPLE, EXAMPLE_CLASS = "napari-gfsam", "coins", "coin"
+
+
+class Desk:
+    """The work in one viewer. Main thread only.
+
+    Parameters
+    ----------
+    viewer
+        The viewer.
+    root
+        Where sessions are saved; what the preferences or the platform say when not given.
+
+    Notes
+    -----
+    `problem` carries a sentence for the person; `layers_changed` comes when layers came or went, `painted` after a
+    stroke in a reference.
+    """
+
+    problem = Signal(str)
+    layers_changed = Signal()
+    painted = Signal()
+
+    def __init__(self, viewer: ViewerModel, root: Path | None = None) -> None:
+        chosen = preferences()
+        self.viewer = viewer
+        self.models = Models(chosen.model, chosen.settings)
+        self.session = Session(Archive(self.models.backend_for), root or chosen.root)
+        self.session.store.capacity_bytes = int(chosen.correction_gigabytes * 2**30)
+        self.ours = OurLayers(viewer, lambda: self.session.folder.path / "arrays")
+        self.prompts, self.clusters = PromptsLayer(self.ours), ClustersLayer(self.ours)
+        self.sources = Sources(viewer)
+        self.pictures = Pictures(viewer, self.sources)
+        self.jobs, self._fill_jobs, self._thumbnail_jobs = JobRunner(), JobRunner(), JobRunner()
+        self._getting_jobs = JobRunner()
+        self.thumbnails = Thumbnails(self._thumbnail_jobs)
+        self.references = References(self.session, self.ours, self.pictures)
+        self.folders = Folders(self.session, self.ours, self.sources)
+        self.sheets = Sheets(self.session, self.ours, self.sources, self.folders)
+        self.targets = Targets(viewer, self.session, self.pictures, self.folders)
+        self.running = Running(self.session, self.sources, self.sheets, self.models, self.jobs)
+        self.filling = Filling(self.ours, self.references, self.models, self._fill_jobs)
+        self.correcting = Correcting(self.session, self.sources, self.sheets, self.prompts, self.clusters)
+        self.review = Review(self.session, self.sources, self.sheets, self.folders, self.ours, self.correcting)
+        self.rerun = Rerun(self.session, self.references, self.running, self.review, self.sheets)
+        self.getting = Getting(self.models, self._getting_jobs)
+        self.overlays = Overlays(self.session, self.sources, self.sheets, self.ours, self.correcting)
+        self.exporting = Exporting(self.session, self.sheets)
+        self._connect()
+
+    def _connect(self) -> None:
+        self.session.classes.changed.connect(self._show_classes)
+        self.running.done.connect(self._on_done)
+        self.running.failed.connect(self.problem.emit)
+        self.filling.failed.connect(self.problem.emit)
+        self.getting.failed.connect(self.problem.emit)
+        self.filling.filled.connect(self.references.refresh)
+        self.ours.added.connect(self._on_our_layer)
+        self.prompts.clicked.connect(self._guarded(self.correcting.toggle_point))
+        self.prompts.deleted.connect(self._guarded(self.correcting.switch_off))
+        self.prompts.added.connect(self._guarded(partial(self._add_point, positive=True)))
+        self.clusters.clicked.connect(self._guarded(self.correcting.toggle_cluster))
+        self.viewer.layers.events.inserted.connect(self._on_layers)
+        self.viewer.layers.events.removed.connect(self._on_removed)
+
+    def close(self) -> None:
+        """Let go of the viewer; its layers stay."""
+        self.viewer.layers.events.inserted.disconnect(self._on_layers)
+        self.viewer.layers.events.removed.disconnect(self._on_removed)
+        self.filling.close()
+        self.thumbnails.close()
+        self.getting.close()
+        self.running.close()
+        drop_box(self.viewer)
+        for layer in self.viewer.layers:
+            if is_ours(layer):
+                unbind(layer)
+        self.sheets.close()
+        self.ours.close()
+
+    @property
+    def actions(self) -> dict[str, Callable[[], Any]]:
+        """What each key does, by the names of `bridge.keys`; a sentence goes out by `problem`, never an error."""
+        at_pointer: dict[str, Callable[[], Any]] = {
+            "toggle_point": self._toggle_point,
+            "toggle_cluster": self._toggle_cluster,
+            "add_positive": partial(self._add_point_here, positive=True),
+            "add_negative": partial(self._add_point_here, positive=False),
+            "delete_object": self._delete_object,
+        }
+        everywhere: dict[str, Callable[[], Any]] = {
+            "run": self.run,
+            "try": self.try_shown,
+            "accept": self.review.accept,
+            "skip": self.review.skip,
+            "next": self.review.next,
+            "previous": self.review.previous,
+            "alternatives": self.correcting.next_reading,
+            "hide": self.ours.hide,
+            "show": self.ours.show,
+            "undo": self.correcting.undo,
+            "redo": self.correcting.redo,
+        }
+        return {name: self._guarded(action) for name, action in {**at_pointer, **everywhere}.items()}
+
+    def guarded(self, action: Callable[..., Any]) -> Callable[..., Any]:
+        """Return an action whose failure is told by `problem`."""
+        return self._guarded(action)
+
+    def run(self) -> None:
+        """Run all picked targets; errors as sentences."""
+        planes = [plane for plane in self.targets.planes() if not self.session.queue.is_accepted(plane)]
+        if not planes:
+            raise ImageError("All picked targets are accepted already; tick others, or try one again (T).")
+        self._run(planes)
+
+    def try_shown(self) -> None:
+        """Run the plane that is shown of the chosen picture."""
+        self._run([self.targets.shown(self.image())])
+
+    def open_example(self) -> None:
+        """Open a painted pair of pictures and take its paint as the reference; Run is armed."""
+        before = set(self.viewer.layers)
+        self.viewer.open_sample(PLUGIN, EXAMPLE)
+        labels = [layer for layer in self.viewer.layers if layer not in before and hasattr(layer, "selected_label")]
+        for layer in labels:
+            self.references.use(layer)
+        for row in tuple(self.session.classes):
+            self.session.classes.rename(row.id, EXAMPLE_CLASS)
+            self.session.classes.set_painted_fully(row.id, True)
+        self.viewer.reset_view()
+
+    def image(self) -> Image:
+        """Return the picture that is worked on: the active image layer, or the one under the active layer.
+
+        Raises
+        ------
+        ImageError
+            If no picture is open.
+        """
+        groups = self.pictures.groups()
+        if not groups:
+            raise ImageError("No picture is open; drag one into the window first.")
+        active = self.viewer.layers.selection.active
+        for group in groups:
+            if active in group:
+                return group[0]
+        if active is not None and not is_ours(active):
+            return self.pictures.under(active)
+        over = self._image_of(active)
+        return over if over is not None else groups[-1][0]
+
+    def standing(self) -> Standing:
+        """Return where things stand."""
+        counts = self.session.queue.counts()
+        done, running = self.running.counts if self.running.running else (0, 0)
+        return Standing(
+            pictures=len(self.pictures.groups()),
+            references=len(self.session.references.enabled),
+            painted=len(self.references.painted()),
+            targets=self._count_targets(),
+            running=running,
+            done=done,
+            proposed=counts[TargetState.PROPOSED],
+            accepted=counts[TargetState.ACCEPTED],
+        )
+
+    def _count_targets(self) -> int:
+        try:
+            return sum(not self.session.queue.is_accepted(plane) for plane in self.targets.planes())
+        except ImageError:  # a picture in 3D, say: Run says why
+            return 0
+
+    def _run(self, planes: list[PlaneKey]) -> None:
+        self.rerun.forget()
+        self.running.start(self.references.inputs(), planes)
+
+    def _image_of(self, layer: Layer | None) -> Image | None:
+        """Return the picture that a layer of ours lies over."""
+        from napari_gfsam.bridge.identity import facts_of
+
+        source = None if layer is None else self.sources.get(str(facts_of(layer).get("source", "")))
+        if source is None and self.session.queue.current is not None:
+            source = self.sources.get(self.session.queue.current.source)
+        found: Any = None if source is None else find_layer(self.viewer, source.layers[0])
+        return None if found is None else self.pictures.group_of(found)[0]
+
+    def _guarded(self, action: Callable[..., Any]) -> Callable[..., Any]:
+        def run(*args: Any) -> Any:
+            try:
+                return action(*args)
+            except (ValueError, OSError, MemoryError) as error:
+                if not is_expected(error):
+                    raise
+                self.problem.emit(sentence_of(error))
+                return None
+
+        return run
+
+    def _toggle_point(self) -> None:
+        selected = self.prompts.selected()
+        under = self.prompts.at(self.viewer.cursor.position)
+        chosen = (under,) if under is not None else selected
+        if not chosen:
+            raise CorrectionError("There is no point under the pointer; point at one and press the key again.")
+        for point in chosen:
+            self.correcting.toggle_point(point)
+
+    def _toggle_cluster(self) -> None:
+        cluster = self.clusters.at(self.viewer.cursor.position)
+        if cluster is None:
+            raise CorrectionError("There is no cluster under the pointer; point at one and press the key again.")
+        self.correcting.toggle_cluster(cluster)
+
+    def _add_point_here(self, *, positive: bool) -> None:
+        plane = self._reviewed()
+        yx = self.sheets.at_pointer(self.sheets.layer(Role.PROPOSAL, plane), plane)
+        self._add_point(yx, positive=positive)
+
+    def _add_point(self, point_yx: tuple[float, float], *, positive: bool) -> None:
+        self.correcting.add_point(self._class_at_hand(), point_yx, positive=positive)
+
+    def _delete_object(self) -> None:
+        plane = self._reviewed()
+        self.correcting.delete_object(self.sheets.at_pointer(self.sheets.layer(Role.PROPOSAL, plane), plane))
+
+    def _reviewed(self) -> PlaneKey:
+        plane = self.session.queue.current
+        if plane is None:
+            raise CorrectionError("No target is under review; choose one in the list first.")
+        return plane
+
+    def _class_at_hand(self) -> int:
+        """Return the class of new points: the label the brush has, if this target was searched for it."""
+        prediction = self.correcting.prediction
+        if prediction is None:
+            raise CorrectionError("No finished target is under review; choose one in the list first.")
+        layer = self.ours.find(Role.PROPOSAL, self._reviewed().source)
+        brush = 0 if layer is None else int(layer.selected_label)
+        return brush if brush in prediction.classes else next(iter(prediction.classes))
+
+    def _on_done(self, plane: PlaneKey) -> None:
+        """Show the first proposal at once; a later one of the target under review too."""
+        current = self.session.queue.current
+        if current is None or current == plane:
+            self._guarded(self.review.go_to)(plane)
+
+    def _on_our_layer(self, layer: Layer) -> None:
+        bind(layer, self.actions)
+        if role(layer) == Role.REFERENCE.value:
+            layer.events.paint.connect(self._on_reference_paint)
+        elif role(layer) == Role.PROPOSAL.value:
+            layer.events.paint.connect(self._on_stroke)
+
+    def _on_stroke(self, *_: Any) -> None:
+        self.correcting.take_strokes()
+
+    def _on_reference_paint(self, *_: Any) -> None:
+        self.references.refresh()
+        self.painted.emit()
+
+    def _show_classes(self) -> None:
+        self.ours.set_classes(tuple(self.session.classes))
+
+    def _on_layers(self, *_: Any) -> None:
+        self.layers_changed.emit()
+
+    def _on_removed(self, event: Any) -> None:
+        name = layer_id(event.value)
+        self.references.forget_layer(name)
+        self.layers_changed.emit()

@@ -1,0 +1,95 @@
+"""A picture in a file as a source of one plane; read when it is needed, one at a time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_gfsam.imaging import to_rgb
+from napari_gfsam.session.types import PlaneKey
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_gfsam.imaging import PixelRecipe
+
+PREFIX = "file:"
+
+
+@dataclass(frozen=True, slots=True)
+class FileSource:
+    """A `PictureSource` over one file.
+
+    Parameters
+    ----------
+    path
+        Absolute.
+    recipe
+        How its values become RGB: that of the references.
+    """
+
+    path: Path
+    recipe: PixelRecipe
+
+    @property
+    def id(self) -> str:
+        """The same whenever this file is a target; also that of the layer that shows it."""
+        return f"{PREFIX}{self.path}"
+
+    @property
+    def name(self) -> str:
+        """Of the file."""
+        return self.path.name
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """Id of the layer that shows it, while one does."""
+        return (self.id,)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(rows, columns); reads the file."""
+        height, width = to_rgb(_pixels(self.path), self.recipe).shape[:2]
+        return height, width
+
+    def plane_shape(self, plane: PlaneKey) -> tuple[int, int]:
+        """Return (rows, columns)."""
+        return self.shape
+
+    @property
+    def plane(self) -> PlaneKey:
+        """Its one plane."""
+        return PlaneKey(self.id)
+
+    def read(self, plane: PlaneKey) -> NDArray[Any]:
+        """Return the pixels; `napari_gfsam.io.readers.ImageFileError` with one sentence if that cannot be."""
+        return _pixels(self.path)
+
+    def title(self, plane: PlaneKey) -> str:
+        """Return the name of the file."""
+        return self.path.name
+
+    def describe(self) -> str:
+        """Say how it is read."""
+        return "read as the references are"
+
+
+def path_of(source_id: str) -> Path | None:
+    """Return the file that the id of a source names, ``None`` for a source of layers."""
+    return Path(source_id.removeprefix(PREFIX)) if source_id.startswith(PREFIX) else None
+
+
+def _pixels(path: Path) -> NDArray[Any]:
+    stamp = path.stat().st_mtime_ns if path.is_file() else 0
+    return _read(path, stamp)
+
+
+@lru_cache(maxsize=2)
+def _read(path: Path, stamp: int) -> NDArray[Any]:
+    from napari_gfsam.io.readers import read_picture
+
+    pixels = read_picture(path).pixels
+    pixels.setflags(write=False)
+    return pixels

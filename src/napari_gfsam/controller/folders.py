@@ -1,0 +1,143 @@
+"""Folders of pictures as targets: one picture of them is open at a time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from psygnal import Signal
+
+from napari_gfsam.bridge.files import close_picture, open_picture
+from napari_gfsam.bridge.ours import Role
+from napari_gfsam.bridge.proposals import read_plane, write_plane
+from napari_gfsam.controller.files import FileSource, path_of
+from napari_gfsam.imaging import ImageError, PixelRecipe
+from napari_gfsam.session.packing import PackedPlane, pack
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from napari_gfsam.bridge.ours import OurLayers
+    from napari_gfsam.controller.sources import Sources
+    from napari_gfsam.core.arrays import LabelArray
+    from napari_gfsam.session import Session
+    from napari_gfsam.session.types import PlaneKey
+
+#: Our label layers over a picture from a folder, which come and go with it.
+OVER_FILE = (Role.PROPOSAL, Role.ACCEPTED, Role.INSTANCES)
+
+
+class Folders:
+    """Folders of pictures. Main thread only; `changed` comes when they or what is picked of them changed."""
+
+    changed = Signal()
+
+    def __init__(self, session: Session, ours: OurLayers, sources: Sources) -> None:
+        self._session, self._ours, self._sources = session, ours, sources
+        self._picked: dict[Path, bool] = {}
+        self._accepted: dict[PlaneKey, PackedPlane] = {}
+
+    def __iter__(self) -> Any:
+        """Walk (folder, picked)."""
+        return iter(tuple(self._picked.items()))
+
+    def add(self, folder: Path) -> None:
+        """Take a folder on the list, picked.
+
+        Raises
+        ------
+        ImageError
+            If there is no picture in it.
+        """
+        folder = folder.expanduser().absolute()
+        if not pictures_in(folder):
+            raise ImageError(f"There is no picture in {folder.name!r} (TIFF, PNG, JPEG or BMP); choose another folder.")
+        self._picked[folder] = True
+        self.changed.emit()
+
+    def pick(self, folder: Path, picked: bool) -> None:
+        """Make the pictures of a folder targets, or not."""
+        self._picked[folder] = picked
+        self.changed.emit()
+
+    def remove(self, folder: Path) -> None:
+        """Take a folder off the list; what was found in its pictures stays in the queue."""
+        self._picked.pop(folder, None)
+        self.changed.emit()
+
+    def planes(self) -> list[PlaneKey]:
+        """Return the planes of all picked folders, each file once, as the references are read."""
+        recipe = self._recipe()
+        found = [FileSource(path, recipe) for folder, on in self if on for path in pictures_in(folder)]
+        for source in found:
+            self._sources.keep(source)
+        return list(dict.fromkeys(source.plane for source in found))
+
+    def know(self, planes: Iterable[PlaneKey]) -> None:
+        """Take in files of an earlier session."""
+        for plane in planes:
+            path = path_of(plane.source)
+            if path is not None:
+                self._sources.keep(FileSource(path, self._recipe()))
+
+    def open(self, plane: PlaneKey) -> None:
+        """Show a file in the one layer for files; nothing is done for planes of layers, or if it is open.
+
+        Raises
+        ------
+        napari_gfsam.io.readers.ImageFileError
+            If the file cannot be read any more.
+        """
+        source = self._sources.get(plane.source)
+        if not isinstance(source, FileSource) or self._sources.is_open(plane):
+            return
+        pixels = source.read(plane)
+        self.close()
+        open_picture(self._ours.viewer, source.id, source.name, pixels)
+        kept = self._accepted.get(plane)
+        if kept is not None:
+            write_plane(self._ours.labels(Role.ACCEPTED, self._sources.layer(plane), source.id), plane, kept.unpack())
+
+    def close(self) -> None:
+        """Take the file that is open out of the viewer with our layers over it; what was accepted is kept."""
+        shown = close_picture(self._ours.viewer)
+        if shown is None:
+            return
+        self.keep_accepted()
+        for wanted in OVER_FILE:
+            self._ours.remove(wanted, shown)
+
+    def keep_accepted(self) -> None:
+        """Keep what is accepted of the file that is open, as it is now."""
+        for target in self._session.queue:
+            layer = self._ours.find(Role.ACCEPTED, target.plane.source)
+            if path_of(target.plane.source) is not None and layer is not None:
+                self._accepted[target.plane] = pack(read_plane(layer, target.plane))
+
+    def accepted(self, plane: PlaneKey) -> LabelArray | None:
+        """Return what was accepted of a file that is not open."""
+        kept = self._accepted.get(plane)
+        return None if kept is None else kept.unpack()
+
+    def set_accepted(self, plane: PlaneKey, labels: LabelArray) -> None:
+        """Keep what is accepted of a file that is not open."""
+        self._accepted[plane] = pack(labels)
+
+    def _recipe(self) -> PixelRecipe:
+        for row in self._session.references.enabled:
+            source: Any = self._sources.get(row.plane.source)
+            if source is not None and source.recipe.channel_axis is None:
+                recipe: PixelRecipe = source.recipe
+                return recipe
+        return PixelRecipe()
+
+
+def pictures_in(folder: Path) -> list[Path]:
+    """Return the picture files of a folder by name, hidden ones left out."""
+    from napari_gfsam.io.readers import IMAGE_SUFFIXES
+
+    try:
+        found = [path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES]
+    except OSError:
+        return []
+    return sorted(path for path in found if not path.name.startswith(".") and path.is_file())

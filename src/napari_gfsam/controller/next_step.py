@@ -1,0 +1,63 @@
+"""The one sentence that says what to do next, derived from a snapshot of where things stand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where things stand.
+
+    Parameters
+    ----------
+    pictures
+        Image layers in the viewer that are not ours.
+    references
+        Reference rows in use.
+    painted
+        Of these, rows with paint.
+    targets
+        Planes picked.
+    running, done
+        Of the run in progress: targets in all and finished; 0 when none runs.
+    proposed, accepted
+        Targets in the queue by state.
+    """
+
+    pictures: int = 0
+    references: int = 0
+    painted: int = 0
+    targets: int = 0
+    running: int = 0
+    done: int = 0
+    proposed: int = 0
+    accepted: int = 0
+
+
+def next_step(now: Standing) -> str:
+    """Return one plain sentence for the annotator."""
+    if now.running:
+        more = " Finished ones can already be reviewed." if now.done else ""
+        return f"Working on {min(now.done + 1, now.running)} of {now.running}.{more}"
+    if now.proposed:
+        return f"Look at the worst first: {_count(now.proposed, 'proposal')} to accept (K), correct or skip (J)."
+    if now.accepted:
+        return f"All {_count(now.accepted, 'target')} accepted. Save the labels, or go back and pick more targets."
+    return _before_a_run(now)
+
+
+def _before_a_run(now: Standing) -> str:
+    if not now.pictures:
+        return "Open a picture (drag it into the window), or try an example."
+    if not now.references:
+        return "Press “Label this picture”, then paint one object with the brush."
+    if not now.painted:
+        return "Paint one object, or a few, with the brush; every pixel of it counts."
+    if not now.targets:
+        return "Tick the pictures to label under Targets."
+    return f"Press Run (R) to label {_count(now.targets, 'target')}."
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -1,0 +1,140 @@
+"""The pictures of the viewer: which layers are one picture, and how each is read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from napari_gfsam.bridge.align import lies_over
+from napari_gfsam.bridge.identity import find_layer, is_ours, layer_id
+from napari_gfsam.imaging import ImageError
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+    from napari.layers import Image, Layer
+
+    from napari_gfsam.bridge.recipes import Reading
+    from napari_gfsam.bridge.sources import LayerSource
+    from napari_gfsam.controller.sources import Sources
+    from napari_gfsam.imaging import PixelRecipe
+    from napari_gfsam.session.types import PlaneKey
+
+
+@dataclass(frozen=True, slots=True)
+class LayerReading:
+    """How a picture is read.
+
+    Parameters
+    ----------
+    together
+        Whether layers in the same place that are added up are its channels.
+    channel_axis
+        Axis of the one layer that holds its channels.
+    level
+        Of a pyramid; ``None`` chooses.
+    """
+
+    together: bool = True
+    channel_axis: int | None = None
+    level: int | None = None
+
+
+class Pictures:
+    """Image layers as pictures. Main thread only.
+
+    Parameters
+    ----------
+    viewer
+        The viewer.
+    sources
+        Takes what is read.
+    """
+
+    def __init__(self, viewer: ViewerModel, sources: Sources) -> None:
+        self._viewer, self.sources = viewer, sources
+        self._readings: dict[str, LayerReading] = {}
+        self.intensity: Reading | PixelRecipe = "displayed"
+
+    def groups(self) -> list[tuple[Image, ...]]:
+        """Return the pictures from the bottom up: one image layer each, or several that are shown as one."""
+        from napari.layers import Image
+
+        groups: list[list[Image]] = []
+        for layer in self._viewer.layers:
+            if not isinstance(layer, Image) or is_ours(layer):
+                continue
+            home = next((group for group in groups if self._joins(layer, group)), None)
+            if home is None:
+                groups.append([layer])
+            else:
+                home.append(layer)
+        return [tuple(group) for group in groups]
+
+    def group_of(self, image: Image) -> tuple[Image, ...]:
+        """Return the picture that a layer is part of."""
+        return next((group for group in self.groups() if image in group), (image,))
+
+    def reading(self, image: Image) -> LayerReading:
+        """Return how the picture of a layer is read."""
+        return self._readings.get(layer_id(self.group_of(image)[0]), LayerReading())
+
+    def read(self, image: Image, **changes: Any) -> None:
+        """Read the picture of a layer otherwise, by the fields of a `LayerReading`."""
+        for layer in self.group_of(image):
+            self._readings[layer_id(layer)] = replace(self._readings.get(layer_id(layer), LayerReading()), **changes)
+
+    def source_over(self, image: Image) -> LayerSource:
+        """Return the picture of a layer as a source, as it is shown now.
+
+        Raises
+        ------
+        ImageError
+            If its layers cannot be read as one picture.
+        """
+        group, reading = self.group_of(image), self.reading(image)
+        return self.sources.take(
+            *group, channel_axis=reading.channel_axis, intensity=self.intensity, level=reading.level
+        )
+
+    def renewed(self, plane: PlaneKey) -> LayerSource:
+        """Return the source of a plane as it is shown now; errors as `Sources.of`."""
+        source = self.sources.of(plane)
+        found = [find_layer(self._viewer, layer) for layer in source.layers]
+        layers = [layer for layer in found if layer is not None]
+        if len(layers) < len(found):
+            raise ImageError(f"The image layer {source.name!r} is no longer in the viewer; choose another one.")
+        reading = {"channel_axis": source.channel_axis, "level": source.level}
+        return self.sources.take(*layers, intensity=self.intensity, **reading)
+
+    def get(self, plane: PlaneKey) -> LayerSource | None:
+        """Return the source of a plane while it is open."""
+        return self.sources.get(plane.source) if self.sources.is_open(plane) else None
+
+    def under(self, layer: Layer) -> Image:
+        """Return the picture that a label layer belongs to: the nearest below it in the same place, else the nearest.
+
+        Raises
+        ------
+        ImageError
+            If there is no picture.
+        """
+        images = [group[0] for group in self.groups()]
+        if not images:
+            raise ImageError(f"There is no image layer that {layer.name!r} could belong to; open the picture first.")
+        order = {id(image): place for place, image in enumerate(self._viewer.layers)}
+        mine = order.get(id(layer), 0)
+        images.sort(key=lambda image: (not _fits(layer, image), order[id(image)] > mine, abs(order[id(image)] - mine)))
+        return images[0]
+
+    def _joins(self, layer: Image, group: list[Image]) -> bool:
+        """Tell whether a layer is one more channel of a picture: added to it, in the same place, both shown."""
+        first = group[0]
+        if not all(self._readings.get(layer_id(part), LayerReading()).together for part in (first, layer)):
+            return False
+        added = str(layer.blending) == "additive" and str(first.blending) == "additive"
+        alike = not layer.rgb and not first.rgb and layer.multiscale == first.multiscale
+        return added and alike and layer.visible and first.visible and lies_over(layer, first)
+
+
+def _fits(layer: Layer, image: Image) -> bool:
+    return layer.ndim == image.ndim and bool(lies_over(layer, image))

@@ -1,0 +1,223 @@
+"""References: painted planes, their classes, and what a run takes of them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+import numpy as np
+
+from napari_gfsam.bridge.identity import find_layer, is_ours, layer_id
+from napari_gfsam.bridge.ours import Role
+from napari_gfsam.bridge.paint import paint_on
+from napari_gfsam.bridge.planes import show_plane, shown_plane
+from napari_gfsam.bridge.view import look_at
+from napari_gfsam.controller.runs import ReferenceInput
+from napari_gfsam.core.paint import object_spans
+from napari_gfsam.imaging import ImageError
+from napari_gfsam.session.types import PlaneKey, ReferenceRow
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from napari.components import ViewerModel
+    from napari.layers import Image, Labels
+
+    from napari_gfsam.bridge.ours import OurLayers
+    from napari_gfsam.bridge.sources import LayerSource
+    from napari_gfsam.controller.pictures import Pictures
+    from napari_gfsam.core.arrays import LabelArray
+    from napari_gfsam.session import Session
+
+Region = tuple[int, int, int, int]
+#: Objects smaller than this, in cells of the grid that the model sees, are hardly seen.
+FEWEST_CELLS = 2.0
+#: A brush is this share of the picture's longer side.
+BRUSH_SHARE = 1 / 60
+#: Of a label layer that was painted elsewhere, so many planes become references at most.
+MOST_PLANES = 8
+
+
+class References:
+    """Painted planes. Main thread only.
+
+    Parameters
+    ----------
+    session, ours, pictures
+        State, layers of ours, pictures of the viewer.
+    """
+
+    def __init__(self, session: Session, ours: OurLayers, pictures: Pictures) -> None:
+        self._session, self._ours, self._pictures = session, ours, pictures
+
+    @property
+    def _viewer(self) -> ViewerModel:
+        return self._ours.viewer
+
+    def new(self, image: Image) -> ReferenceRow:
+        """Make an empty label layer over a picture (or take the one there is), select it and arm the brush.
+
+        Raises
+        ------
+        ImageError
+            If the viewer shows no plane of the picture.
+        """
+        source = self._pictures.source_over(image)
+        plane = shown_plane(self._viewer, source)
+        if not len(self._session.classes):
+            self._session.classes.add()
+        labels = self._ours.labels(Role.REFERENCE, image, source.id, source.shape)
+        self._arm(labels, max(source.plane_shape(plane)))
+        return self._row(source, plane, labels)
+
+    def use(self, labels: Labels) -> tuple[ReferenceRow, ...]:
+        """Take an existing label layer as paint of the picture it lies over: its painted planes.
+
+        Raises
+        ------
+        ImageError
+            If there is no picture under it, or nothing is painted on the plane that is shown or any other.
+        """
+        source = self._pictures.source_over(self._pictures.under(labels))
+        shown = shown_plane(self._viewer, source)
+        planes = [plane for plane in self._planes(source, shown) if self._ids(labels, source, plane)]
+        if not planes:
+            raise ImageError(f"Nothing is painted in {labels.name!r} yet; paint an object, then use it.")
+        if len(planes) > MOST_PLANES:
+            planes = [shown] if shown in planes else planes[:MOST_PLANES]
+        rows = tuple(self._row(source, plane, labels) for plane in planes)
+        self.refresh()
+        return rows
+
+    def refresh(self, *, everywhere: bool = False) -> None:
+        """Take in what was painted: new planes of label layers that we made (the one shown, or all), new classes."""
+        for labels_id in {row.labels_layer for row in self._session.references}:
+            labels = find_layer(self._viewer, labels_id)
+            if labels is not None and is_ours(labels):
+                self._add_painted_planes(labels, everywhere)
+        ids = {class_id for row in self._session.references for class_id in np.unique(self.paint(row))}
+        ignored = {row.ignore for row in self._session.references}
+        self._session.classes.ensure(ids - ignored)
+        self._session.touch()
+
+    def paint(self, row: ReferenceRow) -> LabelArray:
+        """Return the (H, W) paint of a reference, a copy; nothing painted where its layers are gone."""
+        labels, source = find_layer(self._viewer, row.labels_layer), self._pictures.get(row.plane)
+        if labels is None or source is None:
+            return np.zeros((1, 1), dtype=np.uint8)
+        return paint_on(self._viewer, labels, source, row.plane)
+
+    def painted(self) -> tuple[ReferenceRow, ...]:
+        """Return the rows in use that have paint."""
+        return tuple(row for row in self._session.references.enabled if self.paint(row).any())
+
+    def inputs(self) -> list[ReferenceInput]:
+        """Return what a run needs, as it is painted now.
+
+        Raises
+        ------
+        ImageError
+            If a picture is no longer open.
+        """
+        self.refresh(everywhere=True)
+        found = []
+        for row in self.painted():
+            labels = self.paint(row)
+            source = self._pictures.renewed(row.plane)
+            region = row.region_yx or self._near_paint(row, labels)
+            specs = self._session.classes.specs
+            found.append(ReferenceInput(source, row.plane, labels, specs, row.title, row.ignore, region))
+        return found
+
+    def warning(self) -> str:
+        """Return a sentence where paint is too small for the model to see, else nothing."""
+        for row in self.painted():
+            spans = {id_: span for id_, span in object_spans(self.paint(row)).items() if id_ != row.ignore}
+            small = min(spans, key=lambda class_id: spans[class_id], default=None)
+            if small is not None and spans[small] < FEWEST_CELLS:
+                name = next((spec.name for spec in self._session.classes.specs if spec.id == small), str(small))
+                return (
+                    f"What is painted as {name!r} in {row.title} is {spans[small]:.1f} of the model's cells wide and "
+                    f"may not be seen. Crop the pictures, so that it is {4 / spans[small]:.0f} times larger in them."
+                )
+        return ""
+
+    def zoom(self, row: ReferenceRow) -> None:
+        """Bring the paint of a reference into view."""
+        labels, source = self.paint(row), self._pictures.get(row.plane)
+        if source is None or not labels.any():
+            return
+        show_plane(self._viewer, source, row.plane)
+        where = np.argwhere(labels).astype(np.float64)
+        box_yx = np.array([where.min(axis=0), where.max(axis=0) + 1])
+        look_at(self._viewer, self._pictures.sources.layer(row.plane), row.plane, source.shape, box_yx)
+
+    def question(self) -> int | None:
+        """Return the class of which it is not known whether all its objects are painted."""
+        painted = {int(class_id) for row in self.painted() for class_id in np.unique(self.paint(row))}
+        rows = (row for row in self._session.classes if row.id in painted and row.painted_fully is None)
+        return next((row.id for row in rows), None)
+
+    def shown_plane(self, row: ReferenceRow) -> tuple[LayerSource, PlaneKey] | None:
+        """Return the plane of a reference's picture that the viewer shows, ``None`` if it shows none."""
+        source = self._pictures.get(row.plane)
+        planes = [] if source is None else self._shown(source)
+        return (source, planes[0]) if source is not None and planes else None
+
+    def forget_layer(self, layer: str) -> None:
+        """Take references off the list whose label layer was deleted."""
+        self._session.references.remove(*(row.id for row in self._session.references.of_layer(layer)))
+
+    def add(self, plane: PlaneKey, labels: Labels) -> ReferenceRow:
+        """Add one plane of a label layer, such as the accepted labels of a corrected target."""
+        return self._row(self._pictures.sources.of(plane), plane, labels)
+
+    def _row(self, source: LayerSource, plane: PlaneKey, labels: Labels) -> ReferenceRow:
+        name = layer_id(labels)
+        for row in self._session.references.of_layer(name):
+            if row.plane == plane:
+                return row
+        return self._session.references.add(ReferenceRow(uuid4().hex, plane, name, source.title(plane)))
+
+    def _arm(self, labels: Labels, side: int) -> None:
+        self._viewer.layers.selection.active = labels
+        labels.brush_size = max(2, round(side * BRUSH_SHARE))
+        labels.mode = "paint"
+
+    def _add_painted_planes(self, labels: Labels, everywhere: bool) -> None:
+        like = self._session.references.of_layer(layer_id(labels))[0].plane
+        source = self._pictures.get(like)
+        if source is None or len(source.shape) == 2 or source.shape != labels.data.shape:
+            return
+        for plane in self._planes(source, like) if everywhere else self._shown(source):
+            if plane.take(labels.data).any():
+                self._row(source, plane, labels)
+
+    def _shown(self, source: LayerSource) -> list[PlaneKey]:
+        try:
+            return [shown_plane(self._viewer, source)]
+        except ImageError:  # 3D, or the sliders stand elsewhere
+            return []
+
+    @staticmethod
+    def _planes(source: LayerSource, like: PlaneKey) -> Iterator[PlaneKey]:
+        """Walk all planes of a source that have the rows and columns of a plane."""
+        lengths = [length if place >= 0 else 1 for length, place in zip(source.shape, like.index, strict=True)]
+        for places in np.ndindex(*lengths):
+            index = tuple(new if old >= 0 else -1 for new, old in zip(places, like.index, strict=True))
+            yield replace(like, index=index)
+
+    def _ids(self, labels: Labels, source: LayerSource, plane: PlaneKey) -> set[int]:
+        return {int(class_id) for class_id in np.unique(paint_on(self._viewer, labels, source, plane))} - {0}
+
+    def _near_paint(self, row: ReferenceRow, labels: LabelArray) -> Region | None:
+        """Return the box around the paint, half as large again on every side, where not all objects are painted."""
+        unsure = {entry.id for entry in self._session.classes if entry.painted_fully is False}
+        if row.ignore is not None or not unsure & {int(class_id) for class_id in np.unique(labels)}:
+            return None
+        rows, columns = (np.flatnonzero((labels > 0).any(axis=axis)) for axis in (1, 0))
+        top, bottom, left, right = int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1
+        down, across = (bottom - top) // 2 + 1, (right - left) // 2 + 1
+        height, width = labels.shape
+        return max(0, top - down), max(0, left - across), min(height, bottom + down), min(width, right + across)

@@ -1,0 +1,120 @@
+"""A corrected target as one more reference: what is not accepted yet is run again, and can be taken back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from napari_gfsam.bridge.ours import Role
+from napari_gfsam.controller.correcting import CorrectionError
+from napari_gfsam.session.packing import pack
+from napari_gfsam.session.painting import what_changed
+from napari_gfsam.session.types import TargetState
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from napari_gfsam.controller.references import References
+    from napari_gfsam.controller.review import Review
+    from napari_gfsam.controller.running import Running
+    from napari_gfsam.controller.sheets import Sheets
+    from napari_gfsam.session import Session
+    from napari_gfsam.session.packing import PackedPlane
+    from napari_gfsam.session.types import PlaneKey, Target
+
+AGAIN = (TargetState.PROPOSED, TargetState.SKIPPED)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Before:
+    """What a re-run started from."""
+
+    reference: str
+    run: int
+    targets: Mapping[PlaneKey, Target]
+    merged: Mapping[PlaneKey, PackedPlane]
+
+
+class Rerun:
+    """The last "use as reference". Main thread only."""
+
+    def __init__(
+        self, session: Session, references: References, running: Running, review: Review, sheets: Sheets
+    ) -> None:
+        self._session, self._references, self._running = session, references, running
+        self._review, self._sheets = review, sheets
+        self._before: _Before | None = None
+
+    def start(self) -> None:
+        """Accept the target under review, make it a reference and run all targets that are not accepted yet again.
+
+        Raises
+        ------
+        CorrectionError
+            If no target is under review, or it shows nothing.
+        napari_gfsam.imaging.ImageError
+            If a picture is no longer open.
+        """
+        plane = self._session.queue.current
+        if plane is None or not self._sheets.proposal(plane).any():
+            raise CorrectionError("There is nothing in this target to learn from; correct it first.")
+        if not self._session.queue.is_accepted(plane):
+            self._review.accept(stay=True)
+        row = self._references.add(plane, self._sheets.layer(Role.ACCEPTED, plane))
+        targets = {target.plane: target for target in self._session.queue if target.state in AGAIN}
+        found = {key: self._session.proposals.merged(key) for key in targets}
+        merged = {key: pack(labels) for key, labels in found.items() if labels is not None}
+        if targets:
+            self._running.start(self._references.inputs(), list(targets))
+        self._before = _Before(row.id, self._session.generation, targets, merged)
+
+    @property
+    def possible(self) -> bool:
+        """Whether there is something to take back."""
+        return self._before is not None
+
+    def changes(self) -> str:
+        """Say what changed so far; empty when nothing was run again."""
+        if self._before is None or not self._before.targets:
+            return ""
+        done = self._done(self._before)
+        if not done:
+            return ""
+        differing = 0
+        for plane in done:
+            before, after = self._before.merged.get(plane), self._session.proposals.merged(plane)
+            if before is not None and after is not None:
+                differing += what_changed(before.unpack(), after).pixels > 0
+        return f"With the new reference: {differing} of {len(done)} targets changed."
+
+    def changed_of(self, plane: PlaneKey) -> str:
+        """Say what changed in one target, empty where nothing is known."""
+        before = self._before.merged.get(plane) if self._before else None
+        after = self._session.proposals.merged(plane)
+        return "" if before is None or after is None else what_changed(before.unpack(), after).describe()
+
+    def revert(self) -> None:
+        """Take the reference off the list again and bring the answers back that were there before."""
+        before, self._before = self._before, None
+        if before is None:
+            return
+        self._running.cancel()
+        self._session.references.remove(before.reference)
+        for plane in self._done(before):
+            if self._session.store.swap(plane) and plane in before.merged:
+                self._session.history.forget(plane)
+                self._sheets.look(plane)
+                self._sheets.show_answer(plane, before.merged[plane].unpack())
+                old = before.targets[plane]
+                self._session.queue.update(plane, state=old.state, score=old.score, note=old.note, run=old.run)
+        current = self._session.queue.current
+        if current is not None:
+            self._review.go_to(current, move=False)
+
+    def forget(self) -> None:
+        """Let the change stand: a new run of another kind began."""
+        self._before = None
+
+    def _done(self, before: _Before) -> list[PlaneKey]:
+        found = (self._session.queue.get(plane) for plane in before.targets)
+        return [t.plane for t in found if t is not None and t.run == before.run and t.state in AGAIN]

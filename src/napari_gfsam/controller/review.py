@@ -1,0 +1,191 @@
+"""The review: which target is looked at, what is accepted, and a corrected target as one more reference."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from psygnal import Signal
+
+from napari_gfsam.bridge.ours import Role
+from napari_gfsam.bridge.planes import show_plane, shown_plane
+from napari_gfsam.bridge.view import is_in_view, look_at
+from napari_gfsam.controller.correcting import CorrectionError
+from napari_gfsam.imaging import ImageError
+from napari_gfsam.session.history import Command
+from napari_gfsam.session.painting import AcceptMode
+from napari_gfsam.session.types import TargetState
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from napari_gfsam.bridge.ours import OurLayers
+    from napari_gfsam.controller.correcting import Correcting
+    from napari_gfsam.controller.folders import Folders
+    from napari_gfsam.controller.sheets import Sheets
+    from napari_gfsam.controller.sources import Sources
+    from napari_gfsam.session import Session
+    from napari_gfsam.session.books import AcceptStep
+    from napari_gfsam.session.types import PlaneKey, Target
+
+#: States in which a target has something to look at.
+SHOWN = (TargetState.PROPOSED, TargetState.SKIPPED, TargetState.ACCEPTED)
+
+
+class Review:
+    """Goes through the queue. Main thread only.
+
+    `accepted` carries a tuple of planes after each accept (of one or of many); it is when work is saved.
+    """
+
+    accepted = Signal(object)
+
+    def __init__(
+        self,
+        session: Session,
+        sources: Sources,
+        sheets: Sheets,
+        folders: Folders,
+        ours: OurLayers,
+        correcting: Correcting,
+    ) -> None:
+        self._session, self._sources, self._sheets = session, sources, sheets
+        self._folders, self._ours, self._correcting = folders, ours, correcting
+        self.mode = AcceptMode.PROTECT
+
+    def go_to(self, plane: PlaneKey, *, move: bool = True) -> None:
+        """Take a target under review: sliders (unless they brought us here), proposal, points and clusters.
+
+        Raises
+        ------
+        ImageError
+            If its picture is no longer open.
+        """
+        self._correcting.take_strokes()
+        self._sources.of(plane)
+        self._folders.open(plane)
+        if plane in set(self._session.proposals):
+            self._sheets.layer(Role.PROPOSAL, plane)  # made, and filled, for a file just opened or after a deletion
+        if move:
+            self._bring(plane)
+        self._session.queue.current = plane
+        self._correcting.show(plane)
+        if move:
+            self._activate(plane)
+
+    def _bring(self, plane: PlaneKey) -> None:
+        source, over = self._sources.of(plane), self._sources.layer(plane)
+        show_plane(self._ours.viewer, source, plane)
+        if not is_in_view(self._ours.viewer, over, plane, source.shape):
+            look_at(self._ours.viewer, over, plane, source.shape)
+
+    def follow(self) -> None:
+        """Take the target under review that the sliders show, if it is one that has been found."""
+        for source_id in dict.fromkeys(target.plane.source for target in self._session.queue):
+            plane = self._shown(source_id)
+            if plane is None or plane == self._session.queue.current:
+                continue
+            target = self._session.queue.get(plane)
+            if target is not None and target.state in SHOWN and self._is_ours(source_id):
+                self.go_to(plane, move=False)
+                return
+
+    def next(self) -> None:
+        """Go to the next target, the least certain first; nothing is done if there is no other."""
+        self._step(self._session.queue.next_after(self._session.queue.current))
+
+    def previous(self) -> None:
+        """Go to the target before."""
+        self._step(self._session.queue.previous_before(self._session.queue.current))
+
+    def skip(self) -> None:
+        """Leave the target for later and go on."""
+        plane = self._required()
+        following = self._session.queue.next_after(plane)
+        self._session.queue.update(plane, state=TargetState.SKIPPED)
+        self._step(following)
+
+    def accept(self, *, stay: bool = False) -> None:
+        """Accept the target under review and, unless told to stay, go on to the next.
+
+        Raises
+        ------
+        CorrectionError
+            If there is none.
+        """
+        plane = self._required()
+        following = self._session.queue.next_after(plane)
+        self._accept([plane], f"accept {self._title(plane)}")
+        self._step(None if stay else following)
+
+    def accept_above(self, score: float) -> int:
+        """Accept all proposals with at least this score and tell how many; one step of the history."""
+        planes = [target.plane for target in self._session.queue.above(score)]
+        if planes:
+            self._accept(planes, f"accept {len(planes)} targets")
+        return len(planes)
+
+    def _accept(self, planes: Iterable[PlaneKey], title: str) -> None:
+        self._correcting.take_strokes()
+        states = {plane: target for plane in planes if (target := self._session.queue.get(plane)) is not None}
+        steps = [self._accept_one(plane) for plane in states]
+        self._session.history.push(
+            Command(title, do=partial(self._redo, steps), undo=partial(self._undo, steps, states))
+        )
+        self.accepted.emit(tuple(states))
+
+    def _accept_one(self, plane: PlaneKey) -> AcceptStep:
+        proposal, current = self._sheets.proposal(plane), self._sheets.accepted(plane)
+        step = self._session.accepted.accept(plane, current, proposal, self.mode)
+        self._sheets.write_accepted(plane, step.labels)
+        self._session.queue.update(plane, state=TargetState.ACCEPTED)
+        return step
+
+    def _undo(self, steps: list[AcceptStep], states: dict[PlaneKey, Target]) -> None:
+        for step in steps:
+            labels = self._session.accepted.undo(step, self._sheets.accepted(step.plane))
+            self._sheets.write_accepted(step.plane, labels)
+            self._session.queue.update(step.plane, state=states[step.plane].state)
+        self.go_to(steps[0].plane)
+
+    def _redo(self, steps: list[AcceptStep]) -> None:
+        for step in steps:
+            labels = self._session.accepted.redo(step, self._sheets.accepted(step.plane))
+            self._sheets.write_accepted(step.plane, labels)
+            self._session.queue.update(step.plane, state=TargetState.ACCEPTED)
+        self.accepted.emit(tuple(step.plane for step in steps))
+
+    def _step(self, plane: PlaneKey | None) -> None:
+        if plane is not None:
+            self.go_to(plane)
+
+    def _required(self) -> PlaneKey:
+        plane = self._session.queue.current
+        target = None if plane is None else self._session.queue.get(plane)
+        if plane is None or target is None or target.state not in SHOWN:
+            raise CorrectionError("No finished target is under review; choose one in the list first.")
+        return plane
+
+    def _title(self, plane: PlaneKey) -> str:
+        target = self._session.queue.get(plane)
+        return target.title if target else "a target"
+
+    def _activate(self, plane: PlaneKey) -> None:
+        """Make the proposal the active layer, so that keys and brush work at once."""
+        layer = self._ours.find(Role.PROPOSAL, plane.source)
+        if layer is not None:
+            self._ours.viewer.layers.selection.active = layer
+
+    def _shown(self, source_id: str) -> PlaneKey | None:
+        source = self._sources.get(source_id)
+        if source is None:
+            return None
+        try:
+            return shown_plane(self._ours.viewer, source)
+        except ImageError:  # 3D, or the sliders stand elsewhere: nothing to follow
+            return None
+
+    def _is_ours(self, source_id: str) -> bool:
+        """Tell whether the review is of this picture now: of several in one place, sliders do not choose."""
+        current = self._session.queue.current
+        return current is None or current.source == source_id

@@ -1,0 +1,164 @@
+"""Runs: from picked planes to proposals in the queue."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from psygnal import Signal
+
+from napari_gfsam.controller.pace import Estimate, Pace, estimate
+from napari_gfsam.controller.runs import RunProgress, TargetDone, TargetFailed, run_targets
+from napari_gfsam.controller.warmup import models_imported
+from napari_gfsam.session.types import Target, TargetState
+from napari_gfsam.workers import ActivityBar
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from napari_gfsam.controller.models import Models
+    from napari_gfsam.controller.runs import ReferenceInput, RunEvent
+    from napari_gfsam.controller.sheets import Sheets
+    from napari_gfsam.controller.sources import Sources
+    from napari_gfsam.session import Session
+    from napari_gfsam.session.types import PlaneKey
+    from napari_gfsam.workers import JobRunner
+
+
+class Running:
+    """Starts runs and takes in what they yield. Main thread only.
+
+    `progressed` carries a `RunProgress`; `done` the plane of a new proposal; `ended` what to tell the person, or an
+    empty string; `failed` a sentence.
+    """
+
+    progressed = Signal(object)
+    done = Signal(object)
+    ended = Signal(str)
+    failed = Signal(str)
+
+    def __init__(self, session: Session, sources: Sources, sheets: Sheets, models: Models, jobs: JobRunner) -> None:
+        self._session, self._sources, self._sheets = session, sources, sheets
+        self._models, self._jobs = models, jobs
+        self._pace: Pace | None = None
+        self._planes: tuple[PlaneKey, ...] = ()
+        self._bar: ActivityBar | None = None
+        jobs.reported.connect(self._on_report)
+        jobs.overtaken.connect(self._on_overtaken)
+        jobs.finished.connect(self._on_finished)
+        jobs.failed.connect(self._on_failed)
+        jobs.cancelled.connect(self._on_cancelled)
+
+    @property
+    def running(self) -> bool:
+        """Whether a run is under way."""
+        return bool(self._planes)
+
+    @property
+    def counts(self) -> tuple[int, int]:
+        """(targets finished, targets in all) of the run under way."""
+        waiting = sum(self._is_open(plane) for plane in self._planes)
+        return len(self._planes) - waiting, len(self._planes)
+
+    def estimate(self, n_targets: int, n_classes: int, n_references: int) -> Estimate:
+        """Say what a run will take."""
+        return estimate(n_targets, n_classes, n_references, self._pace, loaded=models_imported())
+
+    def start(self, references: Sequence[ReferenceInput], planes: Sequence[PlaneKey]) -> None:
+        """Run planes; a run under way is cancelled first, what it finished stays.
+
+        Raises
+        ------
+        napari_gfsam.imaging.ImageError
+            If a picture is no longer open.
+        """
+        targets = [(plane, self._sources.of(plane)) for plane in planes]
+        self._settle()
+        run = self._session.next_generation()
+        queue = self._session.queue
+        queue.put(Target(plane, source.title(plane), TargetState.WAITING, run=run) for plane, source in targets)
+        self._planes = tuple(planes)
+        self._bar = ActivityBar(f"GF-SAM on {len(planes)} target{'s' if len(planes) > 1 else ''}", self.cancel)
+        steps = run_targets(
+            self._models.segmenter,
+            references,
+            targets,
+            self._session.store,
+            settings=self._models.settings,
+            run=run,
+            pace=self._pace,
+        )
+        self._jobs.start(steps)
+
+    def cancel(self) -> None:
+        """End the run within one batch of prompts; what is finished stays."""
+        self._jobs.cancel()
+
+    def close(self) -> None:
+        """Stop and wait a little."""
+        self._jobs.stop()
+        self._settle()
+
+    def _on_report(self, event: RunEvent) -> None:
+        if isinstance(event, RunProgress):
+            if event.plane is not None:
+                self._session.queue.update(event.plane, state=TargetState.RUNNING)
+            if self._bar is not None:
+                self._bar.show(event.fraction, event.text)
+            self.progressed.emit(event)
+        elif isinstance(event, TargetDone):
+            self._take(event)
+        elif isinstance(event, TargetFailed):
+            self._session.queue.update(event.plane, state=TargetState.FAILED, note=event.sentence)
+
+    def _on_overtaken(self, event: RunEvent) -> None:
+        """Take in what a cancelled run has already stored, unless the new run does it again."""
+        if isinstance(event, TargetDone) and event.plane not in self._planes:
+            self._take(event)
+
+    def _take(self, event: TargetDone) -> None:
+        if event.plane not in self._session.queue:  # taken off the list meanwhile
+            self._session.store.drop([event.plane])
+            return
+        self._session.history.forget(event.plane)
+        self._sheets.look(event.plane)
+        self._sheets.show_answer(event.plane, event.labels)
+        self._session.queue.update(
+            event.plane, state=TargetState.PROPOSED, score=event.score, note=event.reason, run=event.run
+        )
+        self.done.emit(event.plane)
+
+    def _on_finished(self, pace: Pace) -> None:
+        self._pace = pace
+        failed = sum(self._state(plane) == TargetState.FAILED for plane in self._planes)
+        count = len(self._planes)
+        self._settle()
+        self.ended.emit(f"{failed} of {count} targets failed; the list says why." if failed else "")
+
+    def _on_failed(self, sentence: str) -> None:
+        self._settle()
+        self.failed.emit(sentence)
+
+    def _on_cancelled(self) -> None:
+        done, count = self.counts
+        self._settle()
+        self.ended.emit(f"Cancelled: {done} of {count} targets are finished and stay.")
+
+    def _settle(self) -> None:
+        """Forget the run: targets it did not reach leave the queue, unless an earlier run had proposed something."""
+        left = [plane for plane in self._planes if self._is_open(plane)]
+        store = self._session.store
+        for plane in left:
+            if plane in store:
+                self._session.queue.update(plane, state=TargetState.PROPOSED)
+        self._session.queue.remove(plane for plane in left if plane not in store)
+        self._planes = ()
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+
+    def _is_open(self, plane: PlaneKey) -> bool:
+        return self._state(plane) in (TargetState.WAITING, TargetState.RUNNING)
+
+    def _state(self, plane: PlaneKey) -> TargetState | None:
+        target = self._session.queue.get(plane)
+        return None if target is None else target.state

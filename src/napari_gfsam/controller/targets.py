@@ -1,0 +1,138 @@
+"""Targets: which pictures and planes are picked, and what a run of them takes."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from psygnal import Signal
+
+from napari_gfsam.bridge.identity import layer_id
+from napari_gfsam.bridge.planes import planes_of, shown_plane, stack_axes
+from napari_gfsam.imaging import ImageError
+from napari_gfsam.session.picks import PlanesPick
+from napari_gfsam.session.types import PlaneKey
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from napari.components import ViewerModel
+    from napari.layers import Image
+
+    from napari_gfsam.bridge.planes import StackAxis
+    from napari_gfsam.bridge.sources import LayerSource
+    from napari_gfsam.controller.folders import Folders
+    from napari_gfsam.controller.pictures import Pictures
+    from napari_gfsam.session import Session
+
+
+class Targets:
+    """Picked pictures and planes. Main thread only.
+
+    A picture without a word from the person is picked unless it holds the references; of a stack, all planes.
+    """
+
+    changed = Signal()
+
+    def __init__(self, viewer: ViewerModel, session: Session, pictures: Pictures, folders: Folders) -> None:
+        self._viewer, self._session, self._pictures, self._folders = viewer, session, pictures, folders
+        self._picked: dict[str, bool] = {}
+        self._planes: dict[str, PlanesPick] = {}
+
+    def pick(self, image: Image, picked: bool) -> None:
+        """Make a picture a target, or not."""
+        self._picked[layer_id(image)] = picked
+        self.changed.emit()
+
+    def pick_planes(self, image: Image, planes: PlanesPick) -> None:
+        """Say which planes of a stack are targets."""
+        self._planes[layer_id(image)] = planes
+        self.changed.emit()
+
+    def is_picked(self, image: Image) -> bool:
+        """Tell whether a picture is a target."""
+        known = self._picked.get(layer_id(image))
+        if known is not None:
+            return known
+        only = len(self._pictures.groups()) == 1
+        return only or image.ndim > 2 or not self._holds_reference(image)
+
+    def planes_of(self, image: Image) -> PlanesPick:
+        """Return which planes of a stack are targets."""
+        known = self._planes.get(layer_id(image))
+        if known is not None:
+            return known
+        axes = self.axes(image)
+        return PlanesPick("all", axes[0].axis, 0, axes[0].length) if axes else PlanesPick()
+
+    def axes(self, image: Image) -> list[StackAxis]:
+        """Return the axes along which planes can be picked; none for a picture that cannot be read."""
+        try:
+            return stack_axes(self._viewer, self._pictures.source_over(image))
+        except ImageError:
+            return []
+
+    def planes(self) -> list[PlaneKey]:
+        """Return the planes that Run would label: all that are picked, but not those that are references.
+
+        Raises
+        ------
+        ImageError
+            If a picked picture cannot be read, or the viewer shows no plane of it to start from.
+        """
+        painted = {row.plane for row in self._session.references.enabled}
+        found = [plane for image in self._images() if self.is_picked(image) for plane in self._picked_planes(image)]
+        others = [plane for plane in found if plane not in painted] + self._folders.planes()
+        return others or found
+
+    def say_planes(self, image: Image) -> str:
+        """Say how many planes of a picture are picked; nothing for a single picture."""
+        axes, pick = self.axes(image), self.planes_of(image)
+        if not axes:
+            return ""
+        if pick.which == "this":
+            return "this plane"
+        length = next((axis.length for axis in axes if axis.axis == pick.axis), 1)
+        stop = length if pick.which == "all" else min(pick.stop, length)
+        start = 0 if pick.which == "all" else pick.start
+        return f"{len(range(start, stop, pick.step))} planes"
+
+    def shown(self, image: Image) -> PlaneKey:
+        """Return the plane of a picture that the viewer shows; ImageError if none."""
+        return shown_plane(self._viewer, self._pictures.source_over(image))
+
+    def saved(self) -> dict[str, dict[str, object]]:
+        """Return what is picked as JSON-ready values, by layer."""
+        names = {*self._picked, *self._planes}
+        return {
+            name: {
+                "picked": self._picked.get(name),
+                "planes": asdict(self._planes[name]) if name in self._planes else None,
+            }
+            for name in names
+        }
+
+    def _images(self) -> Iterator[Image]:
+        return (group[0] for group in self._pictures.groups())
+
+    def _picked_planes(self, image: Image) -> list[PlaneKey]:
+        source = self._pictures.source_over(image)
+        at, pick = self._start(source), self.planes_of(image)
+        if pick.which == "this" or not self.axes(image):
+            return [at]
+        stop = source.shape[pick.axis] if pick.which == "all" else min(pick.stop, source.shape[pick.axis])
+        start = 0 if pick.which == "all" else pick.start
+        return planes_of(source, pick.axis, start, stop, pick.step, at=at)
+
+    def _start(self, source: LayerSource) -> PlaneKey:
+        """Return the plane that is shown; of a picture beside the sliders' place, its first plane as it is turned."""
+        try:
+            return shown_plane(self._viewer, source)
+        except ImageError:
+            if len(source.shape) > 2:
+                raise
+            return PlaneKey(source.id)
+
+    def _holds_reference(self, image: Image) -> bool:
+        source = self._pictures.source_over(image)
+        return any(row.plane.source == source.id for row in self._session.references)

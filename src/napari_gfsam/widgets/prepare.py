@@ -1,0 +1,245 @@
+"""Connects the panels of references, classes and targets to the desk."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_gfsam.bridge.identity import find_layer, is_ours, layer_id
+from napari_gfsam.bridge.planes import show_plane
+from napari_gfsam.bridge.region import draw_box
+from napari_gfsam.controller.folders import pictures_in
+from napari_gfsam.imaging import ImageError
+from napari_gfsam.session.picks import PlanesPick
+from napari_gfsam.widgets.data import Choice, PictureRow
+
+if TYPE_CHECKING:
+    from napari.layers import Image
+
+    from napari_gfsam.bridge.region import Region
+    from napari_gfsam.controller.desk import Desk
+    from napari_gfsam.session.types import ReferenceRow
+    from napari_gfsam.widgets.classes import ClassesPanel
+    from napari_gfsam.widgets.references import ReferencesPanel
+    from napari_gfsam.widgets.run import RunPanel
+    from napari_gfsam.widgets.targets import TargetsPanel
+
+
+#: Ids of folders in the list of pictures begin with this.
+FOLDER = "folder:"
+
+
+class Prepare:
+    """What is shown and asked before a run. Main thread only."""
+
+    def __init__(
+        self, desk: Desk, references: ReferencesPanel, classes: ClassesPanel, targets: TargetsPanel, run: RunPanel
+    ) -> None:
+        self._desk, self._references, self._classes = desk, references, classes
+        self._targets, self._run = targets, run
+        self._chosen_picture = ""
+        self._chosen_reference = ""
+        self._connect_references()
+        self._connect_classes()
+        self._connect_targets()
+
+    def refresh(self) -> None:
+        """Show how things stand."""
+        self._show_references()
+        self._show_classes()
+        self._show_targets()
+        self._show_run()
+
+    def _connect_references(self) -> None:
+        panel, guarded, state = self._references, self._desk.guarded, self._desk.session.references
+        panel.new_requested.connect(guarded(self.new_reference))
+        panel.layer_chosen.connect(guarded(self._use_layer))
+        panel.reference_chosen.connect(guarded(self._show_reference))
+        panel.reference_enabled.connect(state.enable)
+        panel.reference_removed.connect(state.remove)
+        panel.fill_toggled.connect(guarded(self._fill))
+        panel.region_requested.connect(guarded(self._draw_region))
+        panel.region_removed.connect(partial(self._take_region, region=None))
+        panel.ignore_changed.connect(self._take_ignore)
+        panel.zoom_requested.connect(guarded(self._zoom))
+
+    def _connect_classes(self) -> None:
+        panel, table = self._classes, self._desk.session.classes
+        panel.class_chosen.connect(self._paint_with)
+        panel.class_added.connect(self._add_class)
+        panel.class_removed.connect(table.remove)
+        panel.class_renamed.connect(table.rename)
+        panel.class_recolored.connect(table.recolor)
+        panel.negative_changed.connect(table.set_negative)
+        panel.painted_fully_answered.connect(table.set_painted_fully)
+
+    def _connect_targets(self) -> None:
+        panel, guarded = self._targets, self._desk.guarded
+        panel.picture_picked.connect(guarded(self._pick))
+        panel.picture_chosen.connect(guarded(self._choose_picture))
+        panel.picture_removed.connect(guarded(self._remove_folder))
+        panel.planes_picked.connect(guarded(self._pick_planes))
+        panel.folder_chosen.connect(guarded(self._desk.folders.add))
+        panel.try_requested.connect(guarded(self._desk.try_shown))
+        self._run.run_requested.connect(guarded(self._desk.run))
+        self._run.cancel_requested.connect(self._desk.running.cancel)
+
+    def new_reference(self) -> None:
+        """Make a label layer over the picture that is worked on, and arm the brush."""
+        self._desk.references.new(self._desk.image())
+
+    def _use_layer(self, layer: str) -> None:
+        labels = find_layer(self._desk.viewer, layer)
+        if labels is not None:
+            self._desk.references.use(labels)
+
+    def _show_reference(self, row_id: str) -> None:
+        self._chosen_reference = row_id
+        row = self._desk.session.references.get(row_id)
+        if row is None or not self._desk.sources.is_open(row.plane):
+            return
+        show_plane(self._desk.viewer, self._desk.sources.of(row.plane), row.plane)
+        layer = find_layer(self._desk.viewer, row.labels_layer)
+        if layer is not None:
+            self._desk.viewer.layers.selection.active = layer
+
+    def _fill(self, on: bool) -> None:
+        row = self._row_at_hand()
+        if on and row is not None:
+            self._desk.filling.start(row)
+        else:
+            self._desk.filling.stop()
+        self._references.set_fill(self._desk.filling.on)
+
+    def _draw_region(self, row_id: str) -> None:
+        row = self._desk.session.references.get(row_id)
+        if row is not None:
+            source, over = self._desk.sources.of(row.plane), self._desk.sources.layer(row.plane)
+            show_plane(self._desk.viewer, source, row.plane)
+            take = partial(self._take_region, row_id)
+            draw_box(self._desk.viewer, over, row.plane, source.shape, take)
+
+    def _take_region(self, row_id: str, region: Region | None) -> None:
+        self._desk.session.references.replace(row_id, region_yx=region)
+
+    def _take_ignore(self, row_id: str, label: int | None) -> None:
+        self._desk.session.references.replace(row_id, ignore=label)
+
+    def _zoom(self) -> None:
+        """Bring the paint into view, so that one sees how small it is."""
+        row = self._row_at_hand()
+        if row is not None:
+            self._desk.references.zoom(row)
+
+    def _row_at_hand(self) -> ReferenceRow | None:
+        """Return the chosen reference, else the first."""
+        known = self._desk.session.references
+        return known.get(self._chosen_reference) or next(iter(known), None)
+
+    def _paint_with(self, class_id: int) -> None:
+        active = self._desk.viewer.layers.selection.active
+        if active is not None and hasattr(active, "selected_label"):
+            active.selected_label = class_id
+
+    def _add_class(self) -> None:
+        row = self._desk.session.classes.add()
+        self._paint_with(row.id)
+
+    def _pick(self, picture: str, picked: bool) -> None:
+        folder = _folder_of(picture)
+        if folder is not None:
+            self._desk.folders.pick(folder, picked)
+        elif (image := self._image(picture)) is not None:
+            self._desk.targets.pick(image, picked)
+
+    def _remove_folder(self, picture: str) -> None:
+        folder = _folder_of(picture)
+        if folder is not None:
+            self._desk.folders.remove(folder)
+
+    def _pick_planes(self, pick: PlanesPick) -> None:
+        image = self._image(self._chosen_picture)
+        if image is not None:
+            self._desk.targets.pick_planes(image, pick)
+
+    def _choose_picture(self, picture: str) -> None:
+        self._chosen_picture = picture
+        self._show_chosen_picture()
+
+    def _show_references(self) -> None:
+        desk, panel = self._desk, self._references
+        rows = tuple(desk.session.references)
+        panel.show_references(rows, self._chosen_reference or None)
+        used = {row.labels_layer for row in rows}
+        others = [layer for layer in self._label_layers() if layer_id(layer) not in used]
+        panel.show_layers([Choice(layer_id(layer), layer.name) for layer in others])
+        panel.show_picture(self._picture_name())
+        panel.show_warning(desk.references.warning(), zoom=True)
+        panel.set_fill(desk.filling.on, possible=bool(rows))
+
+    def _show_classes(self) -> None:
+        active = self._desk.viewer.layers.selection.active
+        self._classes.show_classes(tuple(self._desk.session.classes), getattr(active, "selected_label", None))
+        self._classes.ask_painted(self._desk.references.question())
+
+    def _show_targets(self) -> None:
+        rows = [self._row(group) for group in self._desk.pictures.groups()]
+        rows += [_folder_row(folder, on) for folder, on in self._desk.folders]
+        known = {row.id for row in rows}
+        if self._chosen_picture not in known:
+            self._chosen_picture = next(iter(row.id for row in rows if row.picked), next(iter(known), ""))
+        self._targets.show_pictures(rows, self._chosen_picture or None)
+        self._targets.set_try(bool(self._desk.references.painted()) and bool(rows))
+        self._show_chosen_picture()
+
+    def _show_chosen_picture(self) -> None:
+        image = self._image(self._chosen_picture)
+        if image is None:
+            self._targets.show_planes((), PlanesPick())
+            self._targets.show_input(None, "")
+            return
+        self._targets.show_planes(self._desk.targets.axes(image), self._desk.targets.planes_of(image))
+        try:
+            source = self._desk.pictures.source_over(image)
+            picture = self._desk.thumbnails.get(source, self._desk.targets.shown(image))
+        except ImageError as error:
+            self._targets.show_input(None, str(error))
+            return
+        self._targets.show_input(picture, source.describe())
+
+    def _show_run(self) -> None:
+        standing = self._desk.standing()
+        classes = len(self._desk.session.classes)
+        took = self._desk.running.estimate(standing.targets, classes, standing.painted)
+        self._targets.show_estimate(standing.targets, took.seconds, took.disk_bytes)
+        self._run.show_ready(standing.targets, "" if standing.painted else "Paint a reference first")
+
+    def _row(self, group: tuple[Image, ...]) -> PictureRow:
+        first = group[0]
+        detail = self._desk.targets.say_planes(first)
+        title = " + ".join(layer.name for layer in group)
+        return PictureRow(layer_id(first), title, detail, self._desk.targets.is_picked(first))
+
+    def _image(self, picture: str) -> Any:
+        found: Any = find_layer(self._desk.viewer, picture)
+        return found
+
+    def _label_layers(self) -> list[Any]:
+        from napari.layers import Labels
+
+        return [layer for layer in self._desk.viewer.layers if isinstance(layer, Labels) and not is_ours(layer)]
+
+    def _picture_name(self) -> str:
+        try:
+            return str(self._desk.image().name)
+        except ImageError:
+            return ""
+
+
+def _folder_row(folder: Path, picked: bool) -> PictureRow:
+    return PictureRow(f"{FOLDER}{folder}", folder.name, f"{len(pictures_in(folder))} files", picked, removable=True)
+
+
+def _folder_of(picture: str) -> Path | None:
+    return Path(picture.removeprefix(FOLDER)) if picture.startswith(FOLDER) else None

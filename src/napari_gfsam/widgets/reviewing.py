@@ -1,0 +1,104 @@
+"""Connects the panels of review and corrections to the desk."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from napari_gfsam.session.types import TargetState
+from napari_gfsam.widgets.ask import ask_folder
+from napari_gfsam.widgets.data import ReviewActions
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from napari_gfsam.bridge.clusters import ClusterId
+    from napari_gfsam.controller.desk import Desk
+    from napari_gfsam.session.types import PlaneKey
+    from napari_gfsam.widgets.review import ReviewPanel
+
+REVIEWED = (TargetState.PROPOSED, TargetState.SKIPPED, TargetState.ACCEPTED)
+
+
+class Reviewing:
+    """What is shown and asked after a run. Main thread only."""
+
+    def __init__(self, desk: Desk, panel: ReviewPanel) -> None:
+        self._desk, self._panel = desk, panel
+        self._cluster: ClusterId | None = None
+        self._connect()
+
+    def refresh(self) -> None:
+        """Show how things stand."""
+        queue = self._desk.session.queue
+        self._panel.show_targets(queue.listed(), queue.current)
+        self._panel.show_above(len(queue.above(self._panel.threshold)))
+        self._panel.show_actions(self._actions())
+        self._panel.show_changes(self._desk.rerun.changes())
+        self._panel.corrections.show_classes(tuple(self._desk.session.classes))
+        self._panel.corrections.set_overlays(self._desk.overlays.shown())
+
+    def _connect(self) -> None:
+        desk, panel, guarded = self._desk, self._panel, self._desk.guarded
+        panel.target_chosen.connect(guarded(self._choose))
+        panel.accept_requested.connect(guarded(desk.review.accept))
+        panel.skip_requested.connect(guarded(desk.review.skip))
+        panel.next_requested.connect(guarded(desk.review.next))
+        panel.previous_requested.connect(guarded(desk.review.previous))
+        panel.threshold_changed.connect(self._show_above)
+        panel.accept_above_requested.connect(guarded(desk.review.accept_above))
+        panel.use_as_reference_requested.connect(guarded(desk.rerun.start))
+        panel.revert_requested.connect(guarded(desk.rerun.revert))
+        panel.save_requested.connect(self._ask_where)
+        corrections = panel.corrections
+        corrections.alternatives_requested.connect(guarded(desk.correcting.next_reading))
+        corrections.move_requested.connect(guarded(self._move_cluster))
+        corrections.undo_requested.connect(guarded(desk.correcting.undo))
+        corrections.redo_requested.connect(guarded(desk.correcting.redo))
+        corrections.overlay_toggled.connect(guarded(desk.overlays.show))
+        desk.correcting.reading_changed.connect(self._show_reading)
+        desk.clusters.clicked.connect(self._remember_cluster)
+
+    def _choose(self, plane: PlaneKey) -> None:
+        target = self._desk.session.queue.get(plane)
+        if target is not None and target.state in REVIEWED:
+            self._desk.review.go_to(plane)
+
+    def _actions(self) -> ReviewActions:
+        session = self._desk.session
+        current = session.queue.current
+        target = None if current is None else session.queue.get(current)
+        found = target is not None and target.state in REVIEWED
+        counts = session.queue.counts()
+        return ReviewActions(
+            accept=found,
+            skip=found,
+            step=counts[TargetState.PROPOSED] + counts[TargetState.SKIPPED] > 0,
+            alternatives=found,
+            use_as_reference=found,
+            save=counts[TargetState.ACCEPTED] > 0,
+            undo=session.history.undo_title,
+            redo=session.history.redo_title,
+            cluster="" if self._cluster is None or not found else f"cluster {self._cluster[1]}",
+        )
+
+    def _show_above(self, score: float) -> None:
+        self._panel.show_above(len(self._desk.session.queue.above(score)))
+
+    def _show_reading(self, name: str, place: str) -> None:
+        self._panel.corrections.show_reading(f"{place}: {name}" if name else "")
+
+    def _remember_cluster(self, cluster: ClusterId) -> None:
+        self._cluster = cluster
+        self._panel.show_actions(self._actions())
+
+    def _move_cluster(self, to_class: int) -> None:
+        cluster, self._cluster = self._cluster, None
+        if cluster is not None:
+            self._desk.correcting.move_cluster(cluster, to_class)
+
+    def _ask_where(self) -> None:
+        ask_folder(self._panel, "Where to save the accepted labels", self._save)
+
+    def _save(self, folder: Path) -> None:
+        self._desk.guarded(partial(self._desk.exporting.save, folder))()

@@ -1,0 +1,137 @@
+"""Connects the panels of models, reading and settings to the desk."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from napari_gfsam.bridge.sources import levels_of
+from napari_gfsam.imaging import ImageError, PixelRecipe
+from napari_gfsam.session.painting import AcceptMode
+from napari_gfsam.session.picks import IntensityPick
+from napari_gfsam.widgets.data import Choice, ModelRow
+
+if TYPE_CHECKING:
+    from napari.layers import Image
+
+    from napari_gfsam.controller.desk import Desk
+    from napari_gfsam.models.registry import ModelPreset
+    from napari_gfsam.widgets.advanced import AdvancedPanel
+    from napari_gfsam.widgets.model_line import ModelLine
+
+SETTINGS = (
+    Choice("tuned", "Tuned", "Measured best on ten real sets; slower by a second reading"),
+    Choice("published", "Published", "Exactly the paper's"),
+)
+REPLACE = (
+    Choice(AcceptMode.PROTECT, "Keep what I painted", "Fills background and replaces what an earlier accept wrote"),
+    Choice(AcceptMode.FILL, "Fill background only", "Nothing that is labelled is replaced"),
+    Choice(AcceptMode.REPLACE, "Replace all", "The whole plane becomes the proposal; can be undone"),
+)
+ALONE, TOGETHER = "alone", "together"
+
+
+class Tuning:
+    """What most people never change. Main thread only."""
+
+    def __init__(self, desk: Desk, panel: AdvancedPanel, line: ModelLine) -> None:
+        self._desk, self._panel, self._line = desk, panel, line
+        self._pick = IntensityPick()
+        self._connect()
+
+    def refresh(self) -> None:
+        """Show how things stand."""
+        self._panel.show_settings(SETTINGS, self._desk.models.settings)
+        self._panel.show_replace(REPLACE, self._desk.review.mode)
+        self._panel.show_folder(self._desk.session.store.disk_bytes, self._desk.session.store.capacity_bytes)
+        self._panel.models.show_models(_models(self._desk.models.choice.preset))
+        self._panel.models.set_loaded(self._desk.models.loaded)
+        self._show_model()
+        self._show_reading()
+
+    def _connect(self) -> None:
+        desk, panel, guarded = self._desk, self._panel, self._desk.guarded
+        panel.settings_picked.connect(desk.models.use_settings)
+        panel.replace_picked.connect(self._set_mode)
+        panel.clear_requested.connect(guarded(desk.session.store.clear))
+        panel.reading.intensity_picked.connect(guarded(self._set_intensity))
+        panel.reading.channels_picked.connect(guarded(self._set_channels))
+        panel.reading.level_picked.connect(guarded(self._set_level))
+        panel.models.model_chosen.connect(guarded(self._use_model))
+        panel.models.weights_chosen.connect(guarded(desk.getting.use_file))
+        panel.models.unload_requested.connect(guarded(desk.models.unload))
+
+    def _set_mode(self, mode: str) -> None:
+        self._desk.review.mode = AcceptMode(mode)
+
+    def _use_model(self, preset: str) -> None:
+        self._desk.models.use(preset=preset)
+
+    def _set_intensity(self, pick: IntensityPick) -> None:
+        self._pick = pick
+        self._desk.pictures.intensity = _intensity(pick)
+        self._desk.layers_changed.emit()
+
+    def _set_channels(self, value: str) -> None:
+        image = self._desk.image()
+        axis = int(value) if value not in (ALONE, TOGETHER) else None
+        self._desk.pictures.read(image, together=value == TOGETHER, channel_axis=axis)
+        self._desk.layers_changed.emit()
+
+    def _set_level(self, value: str) -> None:
+        self._desk.pictures.read(self._desk.image(), level=int(value))
+        self._desk.layers_changed.emit()
+
+    def _show_model(self) -> None:
+        title, device, why = self._desk.models.describe()
+        self._line.show_model(title, device, why)
+        self._panel.show_device(f"{device} · {why}" if why else device)
+
+    def _show_reading(self) -> None:
+        reading = self._panel.reading
+        reading.show_intensity(self._pick)
+        try:
+            image = self._desk.image()
+        except ImageError:
+            reading.show_channels((), None)
+            reading.show_levels((), None)
+            return
+        chosen = self._desk.pictures.reading(image)
+        now = str(chosen.channel_axis) if chosen.channel_axis is not None else (TOGETHER if chosen.together else ALONE)
+        reading.show_channels(_channels(self._desk.pictures.group_of(image)), now)
+        levels = levels_of(image)
+        names = [Choice(str(place), " x ".join(map(str, shape))) for place, shape in enumerate(levels)]
+        reading.show_levels(names if len(levels) > 1 else (), str(self._desk.pictures.source_over(image).level))
+
+
+def _channels(group: tuple[Image, ...]) -> list[Choice]:
+    first: Any = group[0]
+    found = [Choice(TOGETHER, "As shown", "Layers that are added up in one place are one picture")]
+    if len(group) > 1:
+        found.append(Choice(ALONE, f"{first.name} alone", "Each layer is a picture of its own"))
+    if not first.rgb and first.ndim > 2:
+        found += [Choice(str(axis), f"Axis {axis} holds channels") for axis in range(first.ndim - 2)]
+    return found
+
+
+def _models(used: str) -> list[ModelRow]:
+    """Return the pairs of models that are on this machine."""
+    from napari_gfsam.models.registry import PRESETS
+    from napari_gfsam.models.weights import is_present
+
+    return [
+        ModelRow(preset.id, preset.title, _licences(preset), preset.id == used)
+        for preset in PRESETS.values()
+        if preset.id == used or all(is_present(spec) for spec in preset.models)
+    ]
+
+
+def _licences(preset: ModelPreset) -> str:
+    return " + ".join(dict.fromkeys(spec.licence for spec in preset.models))
+
+
+def _intensity(pick: IntensityPick) -> Any:
+    if pick.kind == "percentile":
+        return PixelRecipe("percentile", percentiles=(pick.low, pick.high))
+    if pick.kind == "range":
+        return PixelRecipe("range", limits=((pick.low, pick.high),))
+    return pick.kind

@@ -1,0 +1,289 @@
+"""A generator as a job on a thread of its own; what it yields, returns or raises arrives on the main thread.
+
+The thread never touches Qt: it leaves its answers in a queue, which a timer of the main thread empties. So nothing is
+lost or called back when a window is closed in the middle. (superqt's worker replaces the warning filters of the whole
+process while it runs and leaves a stopped generator open, which a run that holds models must not.)
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import threading
+import time
+from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QCoreApplication, QObject, QTimer, Signal
+
+from napari_gfsam.sentences import is_expected, sentence_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+    Steps = Generator[Any, None, Any]
+
+POLL_MILLISECONDS = 30
+CLOSING_SECONDS = 3.0
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Yielded:
+    value: Any
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Finished:
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class _Failed:
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Cancelled:
+    pass
+
+
+_End = _Finished | _Failed | _Cancelled
+
+
+class _Job:
+    """A generator and the thread that runs it, once the job before it has ended."""
+
+    def __init__(self, generation: int, steps: Steps, before: _Job | None) -> None:
+        self.generation = generation
+        self._steps = steps
+        self._before = before
+        self._answers: SimpleQueue[_Yielded | _End] = SimpleQueue()
+        self._cancelled = threading.Event()
+        # A daemon: a program that ends in the middle of a run must not wait for all its targets.
+        self.thread = threading.Thread(target=self._run, name=f"napari-gfsam run {generation}", daemon=True)
+
+    def cancel(self) -> None:
+        """End at the next yield."""
+        self._cancelled.set()
+
+    def take(self) -> _Yielded | _End | None:
+        """Return the next answer, or ``None`` while there is none."""
+        try:
+            return self._answers.get_nowait()
+        except Empty:
+            return None
+
+    def _run(self) -> None:
+        if self._before is not None:
+            self._before.thread.join()
+            self._before = None
+        end: _End = _Failed("The run ended without an answer; the log has the details.")
+        try:
+            end = self._work()
+        finally:
+            self._answers.put(end)
+
+    def _work(self) -> _End:
+        try:
+            with closing(self._steps) as steps:
+                while not self._cancelled.is_set():
+                    try:
+                        value = next(steps)
+                    except StopIteration as last:
+                        return _Finished(last.value)
+                    self._answers.put(_Yielded(value))
+        except Exception as error:  # the end of a thread: whatever it was, the window must stay alive
+            if not is_expected(error):
+                logger.exception("A run failed.")
+            return _Cancelled() if self._cancelled.is_set() else _Failed(sentence_of(error))
+        return _Cancelled()
+
+
+class JobRunner(QObject):
+    """Runs one job at a time; starting another cancels the first. One runner a dock; use it on the main thread only.
+
+    Attributes
+    ----------
+    reported
+        (value): what the newest job yields.
+    overtaken
+        (value): what a job yields after a newer one was started. Mostly of no interest; but a target that such a job
+        has already stored must not be missed.
+    finished
+        (value): the newest job has ended; what its generator returned.
+    failed
+        (sentence): the newest job has ended by an error.
+    cancelled
+        The newest job has ended because it was cancelled; its generator is closed.
+    running_changed
+        (running): a job was started while there was none, or the newest has ended.
+    """
+
+    reported = Signal(object)
+    overtaken = Signal(object)
+    finished = Signal(object)
+    failed = Signal(str)
+    cancelled = Signal()
+    running_changed = Signal(bool)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._jobs: list[_Job] = []
+        self._last: _Job | None = None
+        self._generation = 0
+        self._delivering = False
+        self._timer = QTimer(self)
+        self._timer.setInterval(POLL_MILLISECONDS)
+        self._timer.timeout.connect(self._deliver)
+        self.destroyed.connect(partial(_cancel_all, self._jobs))
+        application = QCoreApplication.instance()
+        if application is not None:
+            application.aboutToQuit.connect(self.stop)
+
+    @property
+    def generation(self) -> int:
+        """Number of the newest job, 0 before any; it grows with every start and stop."""
+        return self._generation
+
+    @property
+    def running(self) -> bool:
+        """Whether the newest job has not ended yet."""
+        return any(job.generation == self._generation for job in self._jobs)
+
+    def start(self, steps: Steps) -> int:
+        """Run a generator on a thread of its own; an earlier job is cancelled and ends first.
+
+        Returns
+        -------
+        The job's generation.
+        """
+        was_running = self.running
+        _cancel_all(self._jobs)
+        self._generation += 1
+        self._last = _Job(self._generation, steps, self._last)
+        self._jobs.append(self._last)
+        self._last.thread.start()
+        self._timer.start()
+        if not was_running:
+            self.running_changed.emit(True)
+        return self._generation
+
+    def cancel(self) -> None:
+        """Ask the job to end at its next yield; what it yielded until then still arrives, then `cancelled`."""
+        _cancel_all(self._jobs)
+
+    def stop(self, seconds: float = CLOSING_SECONDS) -> bool:
+        """Cancel, drop whatever would still arrive, and wait a little: for closing.
+
+        Parameters
+        ----------
+        seconds
+            How long to wait at most; a thread that is still in the middle of a step then ends by itself after it.
+
+        Returns
+        -------
+        Whether no thread is left.
+        """
+        was_running = self.running
+        _cancel_all(self._jobs)
+        self._jobs.clear()
+        self._generation += 1
+        self._timer.stop()
+        if was_running:
+            self.running_changed.emit(False)
+        return _wait(self._last, seconds)
+
+    def _deliver(self) -> None:
+        """Hand over what has come, in order; not again while a receiver of it runs an event loop of its own."""
+        if self._delivering:
+            return
+        self._delivering = True
+        try:
+            for job in tuple(self._jobs):
+                while job in self._jobs and (answer := job.take()) is not None:
+                    self._hand_over(job, answer)
+        finally:
+            self._delivering = False
+
+    def _hand_over(self, job: _Job, answer: _Yielded | _End) -> None:
+        newest = job.generation == self._generation
+        if isinstance(answer, _Yielded):
+            (self.reported if newest else self.overtaken).emit(answer.value)
+            return
+        self._jobs.remove(job)
+        if not self._jobs:
+            self._timer.stop()
+        if newest:
+            self.running_changed.emit(False)
+            self._tell_end(answer)
+
+    def _tell_end(self, end: _End) -> None:
+        if isinstance(end, _Finished):
+            self.finished.emit(end.value)
+        elif isinstance(end, _Failed):
+            self.failed.emit(end.sentence)
+        else:
+            self.cancelled.emit()
+
+
+def _cancel_all(jobs: list[_Job], *_: object) -> None:
+    """Cancel; takes the list itself, so that it also works when the runner is already gone."""
+    for job in jobs:
+        job.cancel()
+
+
+def _wait(job: _Job | None, seconds: float) -> bool:
+    """Wait for the newest thread, which waits for those before it."""
+    if job is None or job.thread is threading.current_thread():
+        return True
+    job.thread.join(max(seconds, 0.0))
+    return not job.thread.is_alive()
+
+
+class ActivityBar:
+    """A run in napari's activity dock, with napari's own Cancel button. Main thread only.
+
+    Parameters
+    ----------
+    title
+        What runs.
+    cancel
+        Called when its Cancel button is pressed.
+    """
+
+    STEPS = 100
+    SECONDS_BETWEEN = 0.25
+
+    def __init__(self, title: str, cancel: Callable[[], None]) -> None:
+        from napari.utils import cancelable_progress
+
+        self._title = title
+        self._updating = False
+        self._next = 0.0
+        # Without a window napari would write to the terminal; the part after the last bar is shown as time left.
+        self._bar: Any = cancelable_progress(total=self.STEPS, desc=title, file=io.StringIO(), bar_format="{bar}|")
+        # The button calls `cancel`, which by itself only marks the bar for a loop over an iterable.
+        self._bar.cancel = cancel
+
+    def show(self, fraction: float, text: str = "") -> None:
+        """Show how far the run is, in 0 to 1; a few times a second at most, since napari handles events meanwhile."""
+        now = time.monotonic()
+        if self._updating or self._bar is None or now < self._next:
+            return
+        self._updating, self._next = True, now + self.SECONDS_BETWEEN
+        try:
+            self._bar.set_description(f"{self._title}: {text}" if text else self._title)
+            if self._bar is not None:
+                self._bar.update(round(self.STEPS * min(fraction, 1.0)) - self._bar.n)
+        finally:
+            self._updating = False
+
+    def close(self) -> None:
+        """Take it out of the dock; harmless twice."""
+        bar, self._bar = self._bar, None
+        if bar is not None:
+            bar.close()

@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import gc
+import subprocess
+import sys
+
+from napari_gfsam.controller.warmup import MODULES, collector_at_rest, import_models, models_imported
+
+
+def in_fresh_interpreter(code: str) -> None:
+    subprocess.run([sys.executable, "-W", "error", "-c", code], check=True, timeout=120)
+
+
+def test_all_that_a_run_needs_is_imported_with_the_collector_at_rest():
+    in_fresh_interpreter("""
+import gc, sys
+from napari_gfsam.controller.warmup import import_models, models_imported
+assert "torch" not in sys.modules and not models_imported()
+for name in import_models():
+    assert name in sys.modules and not gc.isenabled()
+assert gc.isenabled() and models_imported()
+from napari_gfsam import Segmenter
+from napari_gfsam.samples import load_pair
+pair = load_pair("phase_cells")
+before = set(sys.modules)
+segmenter = Segmenter()
+segmenter.add_reference(pair.reference.image, pair.reference.labels)
+segmenter.segment(pair.targets[0].image)
+late = {name.split(".")[0] for name in set(sys.modules) - before}
+assert late.isdisjoint({"scipy", "segment_anything", "timm", "torchvision"}), late
+""")
+
+
+def test_a_run_cancelled_while_loading_leaves_the_collector_as_it_was():
+    in_fresh_interpreter("""
+import gc
+from napari_gfsam.controller.warmup import import_models
+steps = import_models()
+next(steps)
+steps.close()
+assert gc.isenabled()
+""")
+
+
+def test_nothing_is_done_twice():
+    for name in MODULES:
+        __import__(name)
+    assert models_imported()
+    assert list(import_models()) == []
+
+
+def test_a_collector_that_was_off_stays_off():
+    gc.disable()
+    try:
+        with collector_at_rest():
+            assert not gc.isenabled()
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
+    with collector_at_rest():
+        assert not gc.isenabled()
+    assert gc.isenabled()
+
+
+def test_garbage_made_meanwhile_is_still_found_later():
+    class Loop:
+        gone = 0
+
+        def __init__(self):
+            self.self = self
+
+        def __del__(self):
+            Loop.gone += 1
+
+    with collector_at_rest():
+        Loop()
+    assert Loop.gone == 0
+    gc.collect()
+    assert Loop.gone == 1
