@@ -1,20 +1,25 @@
 # Two commands for a fresh machine with Python 3.11, make and git:
 #   make demo    set up, segment the sample pictures, write demo-output/
 #   make test    set up, check style and types, run the whole test suite
+# Also: make docs builds the pages of docs/ into site/; open site/index.html.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+DOCS_READY := $(VENV)/.docs-ready
 # A virtual display only where there is no display.
 HEADLESS := $(if $(DISPLAY),,xvfb-run -a -s "-screen 0 1280x800x24")
 
-.PHONY: demo test lint setup display clean
+.PHONY: demo test docs lint setup display clean
 
 demo: $(READY)
 	$(BIN)/napari-gfsam demo -o demo-output
 
 test: $(READY) lint display
 	$(HEADLESS) $(BIN)/python -m pytest
+
+docs: $(DOCS_READY)
+	$(BIN)/mkdocs build --strict
 
 lint: $(READY)
 	$(BIN)/ruff check src tests benchmarks tools
@@ -27,6 +32,10 @@ setup: $(READY)
 $(READY): pyproject.toml
 	sh tools/make_venv.sh $(PYTHON) $(VENV)
 	$(BIN)/python -m pip install --disable-pip-version-check -q -e ".[dev]"
+	touch $@
+
+$(DOCS_READY): $(READY)
+	$(BIN)/python -m pip install --disable-pip-version-check -q -e ".[docs]"
 	touch $@
 
 display:

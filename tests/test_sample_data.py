@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-LAYERS = {"coins": 4, "village": 4, "cells_over_time": 2, "multichannel": 4}
+LAYERS = {"nuclei": 4, "village": 4, "cells_over_time": 2, "multichannel": 4}
 
 
 @pytest.mark.gui

@@ -8,8 +8,8 @@ LayerData = tuple[Any, dict[str, Any], str]
 
 
 def painted_pair() -> list[LayerData]:
-    """Return coins: a painted reference and two targets beside it."""
-    return _pair("coins")
+    """Return fluorescent nuclei: a painted reference and two targets beside it."""
+    return _pair("nuclei")
 
 
 def painted_village() -> list[LayerData]:

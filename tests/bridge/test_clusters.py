@@ -136,8 +136,24 @@ def test_a_deleted_layer_is_let_go_and_made_again(window):
     assert clusters.layer is None
     clusters.show(over, PLANE, SHAPE, picture, table)
     np.testing.assert_allclose(clusters.layer.get_color(4)[:3], 150 / 255, atol=0.01)
-    clusters.clear()
-    assert clusters.layer is None
+
+
+@pytest.mark.gui
+def test_no_target_no_clusters(window):
+    _, over, clusters = window
+    picture, table = two_classes()
+    assert clusters.plane is None
+    clusters.show(over, PLANE, SHAPE, picture, table)
+    layer = clusters.layer
+    assert clusters.plane == PLANE
+    for _ in range(2):
+        clusters.clear()
+        clusters.recolor(table)
+        assert clusters.layer is clusters.plane is None
+        assert not layer.data.any()
+    clusters.show(over, PLANE, SHAPE, picture, table)
+    assert clusters.layer is layer
+    np.testing.assert_array_equal(layer.data, picture)
 
 
 @pytest.mark.gui

@@ -162,10 +162,20 @@ def test_a_deleted_layer_is_let_go_and_made_again(window):
     assert prompts.at((50, 45)) is None
     assert prompts.selected() == ()
     shown(window)
-    prompts.clear()
-    prompts.clear()
-    assert prompts.layer is None
-    assert prompts.nearest((20, 30), 5) is None
+
+
+def test_no_target_no_points(window):
+    _, _, prompts, told = window
+    layer = shown(window)
+    layer.selected_data = {1}
+    for _ in range(2):
+        prompts.clear()
+        assert prompts.layer is None
+        assert prompts.nearest((20, 30), 5) is None
+        assert len(layer.data) == len(layer.selected_data) == 0
+    assert shown(window) is layer
+    assert len(layer.data) == 3
+    assert told == []
 
 
 def test_a_layer_that_stayed_is_taken_over(window):
@@ -198,6 +208,9 @@ def test_points_follow_a_plane_of_a_stack(window):
         np.testing.assert_allclose(grid_of(layer).linear, grid_of(stack).linear)
         np.testing.assert_allclose(grid_of(layer).offset, grid_of(stack).offset)
     assert viewer.layers[-1] is layer
+    world = stack.data_to_world((3, 2, 30, 20))
+    assert prompts.at(world) == (1, 0)
+    assert prompts.at((world[0] - 5, *world[1:])) is None  # on another plane, where no points are seen
     prompts.show(over, PLANE, SHAPE, table)
     assert prompts.layer.ndim == 2
     assert len([one for one in viewer.layers if one.name.startswith(Role.PROMPTS)]) == 1

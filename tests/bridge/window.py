@@ -7,6 +7,7 @@ from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 
 from napari_gfsam.api.prediction import PointTable
+from napari_gfsam.bridge.view import camera_of
 from napari_gfsam.session.types import ClassRow
 
 ROWS = (ClassRow(1, "coin", (86, 180, 233)), ClassRow(2, "leaf", (230, 159, 0)))
@@ -33,11 +34,10 @@ def press_key(viewer, key, modifier=Qt.KeyboardModifier.NoModifier, *, down=True
 def on_canvas(viewer, world):
     """Return the canvas pixel of a world position of a two-dimensional view."""
     settle()
-    shown = viewer.window._qt_viewer.canvas
-    axes = list(viewer.dims.displayed)
-    corners = np.array(shown._viewbox_corners_in_world)[:, axes]
     size = np.array([canvas(viewer).height(), canvas(viewer).width()])
-    row, column = (np.array(world)[axes] - corners[0]) / (corners[1] - corners[0]) * size
+    camera = camera_of(viewer)
+    shown = np.array(world)[list(viewer.dims.displayed)] - camera.center[-2:]
+    row, column = size / 2 + shown * camera.zoom
     return QPoint(round(column), round(row))
 
 

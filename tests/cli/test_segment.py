@@ -6,11 +6,12 @@ import shutil
 import numpy as np
 import pytest
 
+from napari_gfsam.cli.outputs import write_outputs
 from napari_gfsam.core.config import TUNED
 from napari_gfsam.io.readers import read_image, read_labels
 from napari_gfsam.io.records import labels_hash, read_record
 from napari_gfsam.io.writers import write_labels, write_picture
-from tests.fakes import disc_picture
+from tests.fakes import FakeEncoder, disc_picture
 
 pytestmark = pytest.mark.usefixtures("fake_models")
 OF_A = ["a_labels.tif", "a_overlay.png", "a_record.json"]
@@ -416,20 +417,20 @@ def test_damaged_weights_stop_the_run_with_one_sentence(desk, monkeypatch):
 
 def test_ctrl_c_keeps_what_is_done(desk, fake_models, monkeypatch):
     targets = [desk.target("a"), desk.target("b", 3)]
-    encode, calls = fake_models[0].encode, []
+    calls = []
 
-    def interrupted(images):
-        calls.append(len(images))
-        if len(calls) == 3:  # reference, first target, second target
+    def interrupted(*given):
+        calls.append(given)
+        if len(calls) == 2:
             raise KeyboardInterrupt
-        return encode(images)
+        write_outputs(*given)
 
-    monkeypatch.setattr(fake_models[0], "encode", interrupted)
+    monkeypatch.setattr("napari_gfsam.cli.segment.write_outputs", interrupted)
     result = desk.segment(*targets)
     assert result.exit_code == 130
     assert "Stopped after 1 of 2 targets" in result.stderr
     assert desk.outputs == OF_A
-    monkeypatch.setattr(fake_models[0], "encode", encode)
+    monkeypatch.setattr("napari_gfsam.cli.segment.write_outputs", write_outputs)
     assert "1 done, 1 skipped" in desk.segment(*targets).stdout
 
 
@@ -454,3 +455,40 @@ def test_an_empty_answer_says_why(desk, monkeypatch):
         assert record["results"][0]["reason"]
         assert "(empty: " in result.stdout
     assert result.exit_code == 0
+
+
+def test_models_device_and_precision_can_be_chosen(desk, monkeypatch):
+    told = []
+
+    def load(spec, *, device, compiled):
+        told.append((spec.id, spec.path, device.name, device.precision, compiled))
+        return FakeEncoder()
+
+    monkeypatch.setattr("napari_gfsam.models.encoders.load_encoder", load)
+    weights = desk / "mine.safetensors"
+    weights.write_bytes(b"x")
+    words = ("--encoder", "dinov2_vitb14", "--encoder-weights", weights, "--device", "cpu", "--precision", "bfloat16")
+    result = desk.segment(desk.target("a"), *words, "--compile")
+    assert result.exit_code == 0, result.output
+    assert told == [("dinov2_vitb14", str(weights), "cpu", "bfloat16", True)]
+    assert "CPU in bfloat16, as chosen" in result.stdout
+    record = read_record(desk / "out" / "a_record.json")
+    assert record.models[0].id == "dinov2_vitb14"
+    assert (record.environment["device"], record.environment["precision"]) == ("cpu", "bfloat16")
+    assert "1 skipped" in desk.segment(desk.target("a"), *words).stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence", "code"),
+    [
+        (("--encoder", "mobile_sam"), "is a segmenter, not an encoder", 2),
+        (("--model", "huge"), "no model preset 'huge'", 2),
+        (("--device", "tpu"), "no device 'tpu'", 1),
+        (("--precision", "half"), "precision", 2),
+        (("--segmenter-weights", "nowhere.pth"), "nowhere.pth", 2),
+    ],
+)
+def test_wrong_models_and_devices_are_named(desk, words, sentence, code):
+    result = desk.segment(desk.target("a"), *words)
+    assert result.exit_code == code
+    assert sentence in result.stderr

@@ -26,7 +26,13 @@ def test_estimate_adds_up():
     assert estimate(10, 2, 3, PACE).seconds == 4 + 3 * 1 + 10 * (2 + 2 * 3)
     assert estimate(10, 2, 3, PACE, loaded=True).seconds == 3 * 1 + 10 * (2 + 2 * 3)
     assert estimate(0, 2, 1).disk_bytes == 0
-    assert estimate(500, 1, 1).disk_bytes == 500 * 12 * 2**20
+    assert estimate(500, 1, 1).disk_bytes == 500 * 9 * 2**20
+
+
+def test_memory_is_bounded_however_many_targets():
+    one, many = estimate(1, 1, 1, loaded=True).memory_bytes, estimate(500, 1, 1, loaded=True).memory_bytes
+    assert one < many == estimate(50, 1, 1, loaded=True).memory_bytes <= 2**30
+    assert estimate(1, 1, 1).memory_bytes > one + 2**30
 
 
 def test_a_run_twice_as_slow_as_expected(clock):

@@ -14,6 +14,8 @@ from napari_gfsam.models import decoder_products
 from napari_gfsam.models.decoder import DEVICE_BATCHING, Batching, PreparedImage, PromptDecoder
 from napari_gfsam.models.decoder_products import Products, onednn_linear
 from napari_gfsam.models.decoder_workers import Workers
+from napari_gfsam.models.device import DeviceMemoryError
+from tests.models.pretend_gpu import GPU, OnGpu, pretended_gpu
 from tests.models.plain_sam import assert_same_masks, plain_logits, random_modules
 
 Modules = tuple[PromptEncoder, MaskDecoder]
@@ -218,6 +220,46 @@ def test_workers_follow_the_number_of_threads() -> None:
         names.clear()
         workers.run(lambda gate=everyone: (names.add(threading.get_ident()), gate.wait())[0], workers.count)
         assert len(names) == threads
+
+
+@pytest.fixture
+def on_gpu():
+    """A decoder on the pretended GPU, and the GPU."""
+    with pretended_gpu() as gpu:
+        yield PromptDecoder(*(module.to(GPU) for module in random_modules(seed=1))), gpu
+
+
+def test_on_a_gpu_nothing_waits_for_it(
+    on_gpu, decoder: PromptDecoder, prepared: PreparedImage, embedding: Tensor
+) -> None:
+    there, gpu = on_gpu
+    prompts = points(70, 2)
+    image = there.prepare(embedding)
+    waits, copies = gpu.waits, gpu.copies
+    found = there.decode(image, *prompts)
+    assert isinstance(found, OnGpu)
+    assert (gpu.waits - waits, gpu.copies - copies) == (0, 0)
+    assert_same_masks(found.cpu()[-5:], decoder.decode(prepared, *(part[-5:] for part in prompts)))
+
+
+def test_out_of_memory_on_a_gpu_halves_the_chunk(on_gpu, embedding: Tensor, monkeypatch: pytest.MonkeyPatch) -> None:
+    there, _ = on_gpu
+    image, sizes, most = there.prepare(embedding), [], 8
+    expected, decode = there.decode(image, *points(20)), there._decode_chunk
+
+    def small(image: PreparedImage, tokens: Tensor, rows: Tensor, logits: Tensor) -> None:
+        sizes.append(len(tokens))
+        if len(tokens) > most:
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory.")
+        decode(image, tokens, rows, logits)
+
+    monkeypatch.setattr(there, "_decode_chunk", small)
+    found = there.decode(image, *points(20))
+    assert sizes == [20, 10, 5, 5, 5, 5]
+    assert_same_masks(found.cpu(), expected.cpu())
+    most = 0
+    with pytest.raises(DeviceMemoryError, match="even for one picture or prompt"):
+        there.decode(image, *points(20))
 
 
 @pytest.mark.parametrize(

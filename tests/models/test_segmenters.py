@@ -12,12 +12,16 @@ from skimage.data import chelsea
 from torch import Tensor
 
 from napari_gfsam.imaging import to_model_input
-from napari_gfsam.models import MODELS
+from napari_gfsam.models import MODELS, sam_vit
 from napari_gfsam.models.checkpoints import build_prompt_modules
+from napari_gfsam.models.decoder import PromptDecoder
+from napari_gfsam.models.device import Batches, Device, DeviceMemoryError, SelfTestError
 from napari_gfsam.models.segmenters import SamSegmenter, load_segmenter
 from napari_gfsam.models.weights import WeightsError, read_weights
 from tests.models.official_mobile_sam import official_state, random_plain
 from tests.models.plain_sam import assert_same_masks, plain_logits
+from tests.models.pretend_gpu import OnGpu, pretended_gpu
+from tests.models.random_sam import SMALL, random_encoder, state_of
 
 if TYPE_CHECKING:
     from napari_gfsam.models.decoder import PreparedImage
@@ -99,3 +103,72 @@ def test_other_models_are_refused(tmp_path) -> None:
         load_segmenter("sam_2")
     with pytest.raises(WeightsError, match="is missing"):
         load_segmenter(path=tmp_path / "nothing.safetensors")
+
+
+@pytest.fixture
+def small_sam(tmp_path, monkeypatch: pytest.MonkeyPatch):
+    """A SAM of vision transformers, small and random but for the bundled decoder, as a file."""
+    monkeypatch.setitem(sam_vit.SIZES, "sam_vit_b", SMALL)
+    monkeypatch.setattr("napari_gfsam.models.layouts.recognise", lambda state: None)
+    decoder = {n: t for n, t in read_weights("mobile_sam").state.items() if not n.startswith("image_encoder.")}
+    save_file({**state_of(random_encoder()), **decoder}, tmp_path / "sam.safetensors")
+    return MODELS["sam_vit_b"].with_file(tmp_path / "sam.safetensors")
+
+
+def masks_of(segmenter: SamSegmenter, picture: Tensor) -> tuple[Tensor, Tensor]:
+    """An embedding and the logits of three prompts on it."""
+    embedding = segmenter.embed(picture)[0]
+    model_xy = torch.tensor([[[500, 300]], [[200, 800]], [[900, 900]]])
+    return embedding, segmenter.decode(segmenter.prepare(embedding), model_xy, torch.ones(3, 1, dtype=torch.int64))
+
+
+@pytest.mark.parametrize(("precision", "tolerance"), [("float32", 1e-5), ("bfloat16", 0.02), ("float16", 0.005)])
+def test_a_vision_transformer_on_a_gpu(small_sam, precision: str, tolerance: float) -> None:
+    picture = torch.from_numpy(to_model_input(chelsea()))[None]
+    embedding, logits = masks_of(load_segmenter(small_sam), picture)
+    with pretended_gpu():
+        there = load_segmenter(small_sam, device=Device("cuda:0", precision, ""))
+        found = masks_of(there, picture)
+        assert all(isinstance(tensor, OnGpu) for tensor in found)
+    assert there.precision == precision
+    for tensor, expected in zip(found, (embedding, logits), strict=True):
+        assert (tensor.held - expected).norm() < tolerance * expected.norm()
+
+
+def test_the_bundled_encoder_stays_in_float32_on_a_gpu() -> None:
+    with pretended_gpu():
+        segmenter = load_segmenter(device=Device("cuda:0", "bfloat16", ""))
+    assert segmenter.precision == "float32"
+    assert segmenter.device == torch.device("cuda:0")
+
+
+def test_a_gpu_whose_decoder_is_wrong_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    decode = PromptDecoder.decode
+
+    def wrong(self: PromptDecoder, *given: object) -> Tensor:
+        logits = decode(self, *given)
+        return logits.flip(1) if self.device.type == "cuda" else logits
+
+    monkeypatch.setattr(PromptDecoder, "decode", wrong)
+    with pretended_gpu(), pytest.raises(SelfTestError, match="off by"):
+        load_segmenter(device=Device("cuda:0", "float32", ""))
+
+
+def test_out_of_memory_halves_the_pictures(segmenter: SamSegmenter, embedding: Tensor, monkeypatch) -> None:
+    run, sizes, most = segmenter._encoder, [], 1
+
+    def small(pictures: Tensor) -> Tensor:
+        sizes.append(len(pictures))
+        if len(pictures) > most:
+            raise RuntimeError("MPS backend out of memory")
+        return run(pictures)
+
+    monkeypatch.setattr(segmenter, "_encoder", small)
+    monkeypatch.setattr(segmenter, "_batches", Batches(8))
+    pictures = torch.from_numpy(to_model_input(chelsea()))[None].repeat(3, 1, 1, 1)
+    found = segmenter.embed(pictures)
+    assert sizes == [3, 1, 1, 1]
+    assert torch.equal(found[2], embedding)
+    most = 0
+    with pytest.raises(DeviceMemoryError, match="Memory ran out"):
+        segmenter.embed(pictures)

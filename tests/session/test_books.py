@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import ndimage
 
 from napari_gfsam.session.books import AcceptedBook, ProposalBook
 from napari_gfsam.session.packing import pack
@@ -114,6 +115,15 @@ def test_accepts_are_undone_and_done_again_in_order(current, accepts):
         labels = book.redo(step, labels)
         assert np.array_equal(labels, after)
     assert book.packed(HERE) == written
+
+
+def test_hundreds_of_planes_stay_small():
+    noise = ndimage.gaussian_filter(np.random.default_rng(0).normal(size=(1024, 1024)), 8)
+    merged = (noise > 0.02).astype(np.uint8) + (noise > 0.05)
+    proposals, accepted = ProposalBook(), AcceptedBook()
+    step = accepted.accept(HERE, np.zeros_like(merged), proposals.compose(HERE, merged))
+    held = [*proposals.packed(HERE)[:1], step.before, step.after, step.written_after]
+    assert sum(len(plane.data) for plane in held) < 2**19
 
 
 @given(current=planes(), first=planes(), second=planes())

@@ -93,3 +93,14 @@ def test_what_a_command_reports_while_it_runs_is_no_new_command():
     with pytest.raises(RuntimeError, match="wait until it is finished"):
         history.undo()
     assert history.undo_title == "paint"
+
+
+def test_commands_on_what_is_gone_are_forgotten():
+    history = History()
+    for subject in ("a", "b", "a", None):
+        history.push(Command(f"on {subject}", list, list, subject=subject))
+    history.undo()
+    history.forget("a")
+    assert history.redo_title == "on None"
+    assert history.undo() == "on b"
+    assert not history.can_undo

@@ -151,12 +151,15 @@ def test_a_session_goes_on_being_saved_where_it_was(session, tmp_path):
     assert other.folder == session.folder
 
 
-def test_targets_that_were_running_wait_again(session, tmp_path):
-    session.queue.update(plane(1), state=TargetState.RUNNING)
+@pytest.mark.parametrize("state", [TargetState.RUNNING, TargetState.WAITING])
+def test_targets_of_a_run_that_is_gone_are_what_they_were_before(session, tmp_path, state):
+    session.queue.update(plane(1), state=state)
+    session.queue.put([Target(plane(3), "never reached", state)])
     save(session)
     session.close()
     other, _ = reopened(tmp_path)
-    assert other.queue.get(plane(1)).state == TargetState.WAITING
+    assert other.queue.get(plane(1)).state == TargetState.PROPOSED
+    assert other.queue.get(plane(3)).state == TargetState.WAITING
 
 
 def test_pictures_from_no_file_are_kept(session, tmp_path):

@@ -108,6 +108,22 @@ def test_added_points_and_other_readings_are_written_anew(desk, decisions, setti
     assert desk.reopened().get(plane(0)).what == ("first", settings, decisions)
 
 
+def test_a_sweep_for_an_earlier_description_leaves_what_a_later_one_names(desk):
+    desk.put(0)
+    first, _ = desk.store.saved(plane(0))
+    desk.correct(0, point(3))
+    second, _ = desk.store.saved(plane(0))
+    desk.store.flush()
+    desk.correct(0, point(4))
+    third, _ = desk.store.saved(plane(0))
+    desk.store.flush()
+    desk.store.sweep([first])
+    assert desk.files == {first, second, third}
+    desk.store.sweep([second])
+    desk.store.sweep([third])
+    assert desk.files == {third}
+
+
 def test_an_undone_point_needs_no_new_file(desk):
     desk.put(0)
     desk.correct(0, point(3), point(4))

@@ -70,7 +70,7 @@ def same(one, two) -> None:
 
 def test_another_reading_stays_the_one_that_was_chosen(session):
     chosen = session.store.get(plane(0))
-    other = chosen._read(chosen.settings.with_settings(granularity="union"))
+    other = chosen.read_as(chosen.settings.with_settings(granularity="union"))
     session.store.correct(plane(0), other)
     session.store.release()
     assert session.store.get(plane(0)).settings == other.settings != chosen.settings

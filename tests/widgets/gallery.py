@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 import numpy as np
-from qtpy.QtWidgets import QVBoxLayout, QWidget
+from qtpy.QtWidgets import QWidget
 
 from napari_gfsam.bridge.planes import StackAxis
 from napari_gfsam.controller.run_types import RunProgress
@@ -22,6 +22,7 @@ from napari_gfsam.widgets.data import (
 )
 from napari_gfsam.widgets.model_line import ModelLine
 from napari_gfsam.widgets.next_step import NextStep
+from napari_gfsam.widgets.parts import column
 from napari_gfsam.widgets.references import ReferencesPanel
 from napari_gfsam.widgets.resume import ResumeBar
 from napari_gfsam.widgets.review import ReviewPanel
@@ -82,7 +83,7 @@ def welcome() -> WelcomePanel:
 
 def stages() -> StagesBar:
     panel = StagesBar()
-    panel.show_review(5, 12)
+    panel.show_review(4, 12)
     panel.show_stage("review")
     return panel
 
@@ -195,7 +196,7 @@ PANELS = {
 def stacked(*parts: QWidget) -> QWidget:
     """Return panels one under the other, as the dock shows them."""
     made = QWidget()
-    layout = QVBoxLayout(made)
+    layout = column(made)
     for part in parts:
         layout.addWidget(part)
     layout.addStretch(1)

@@ -5,6 +5,7 @@ from qtpy.QtCore import QPoint, QPointF, Qt
 from qtpy.QtGui import QWheelEvent
 from qtpy.QtWidgets import QApplication, QLineEdit, QVBoxLayout, QWidget
 
+from napari_gfsam.session.types import TargetState
 from napari_gfsam.widgets.amounts import say_bytes, say_count, say_seconds
 from napari_gfsam.widgets.data import Choice
 from napari_gfsam.widgets.next_step import NextStep
@@ -107,6 +108,26 @@ def test_filling_a_combo_box_is_silent(qtbot):
     assert "<img" not in box.itemData(1, Qt.ItemDataRole.ToolTipRole)
     fill(box, [Choice("a", "one")], "gone")
     assert box.currentIndex() == -1
+
+
+def test_words_of_an_enumeration_can_be_values(qtbot):
+    box = combo_box("A choice")
+    qtbot.addWidget(box)
+    fill(box, [Choice(state, state.name) for state in TargetState], TargetState.SKIPPED)
+    assert TargetState(box.currentData()) is TargetState.SKIPPED
+
+
+def test_filling_with_the_same_leaves_an_open_list_open(qtbot):
+    choices = [Choice("a", "one"), Choice("b", "two")]
+    box = combo_box("A choice")
+    window = show(qtbot, stack(box))
+    fill(box, choices, "a")
+    qtbot.mouseClick(box, LEFT)
+    qtbot.waitUntil(box.view().isVisible)
+    fill(box, choices, "a")
+    assert box.view().isVisible()
+    box.hidePopup()
+    window.close()
 
 
 def test_a_section_folds_by_click_and_by_key(qtbot):

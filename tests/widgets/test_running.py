@@ -70,9 +70,11 @@ def test_stages_are_one_click_away(qtbot):
     bar = show(qtbot, StagesBar())
     bar.show_review(0, 0)
     assert bar.isHidden()
-    bar.show_review(5, 12)
+    bar.show_review(7, 12)
     assert bar.isVisible()
     assert bar.tabText(1) == "Review (5 left)"
+    bar.show_review(12, 12)
+    assert bar.tabText(1) == "Review"
     with heard(bar.stage_chosen) as got:
         qtbot.mouseClick(bar, LEFT, pos=bar.tabRect(1).center())
         qtbot.mouseClick(bar, LEFT, pos=bar.tabRect(1).center())

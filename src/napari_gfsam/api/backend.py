@@ -65,10 +65,8 @@ class Backend:
         self._cache = cache
         self._prepared = FeatureCache(PREPARED_BYTES)
         self._lock = RLock()
-        self._choose(ModelChoice(model) if isinstance(model, str) else model)
-
-    def _choose(self, choice: ModelChoice) -> None:
-        self._choice, self._specs = choice, choice.specs()
+        self._choice = ModelChoice(model) if isinstance(model, str) else model
+        self._specs = self._choice.specs()
         self._hashes: dict[str, str] = {}
         self._device: Device | None = None
         self._encoder: DinoEncoder | None = None
@@ -78,19 +76,6 @@ class Backend:
     def choice(self) -> ModelChoice:
         """Which models work where, as asked for."""
         return self._choice
-
-    def use(self, choice: ModelChoice) -> None:
-        """Take other models, another device or precision from now on; what was loaded is dropped.
-
-        Raises
-        ------
-        ValueError
-            If a model is unknown; everything then stays as it was.
-        """
-        choice.specs()
-        with self._lock:
-            self.unload()
-            self._choose(choice)
 
     @property
     def device(self) -> Device:
@@ -111,6 +96,9 @@ class Backend:
     @property
     def encoder(self) -> DinoEncoder:
         """The encoder, loaded now if it was not."""
+        from napari_gfsam.models.libraries import open_libraries
+
+        open_libraries()  # a window's OpenGL may have brought another LLVM than triton's
         from napari_gfsam.models.encoders import load_encoder
 
         with self._lock:
@@ -121,6 +109,9 @@ class Backend:
     @property
     def segmenter(self) -> MaskModel:
         """The segmenter, loaded now if it was not."""
+        from napari_gfsam.models.libraries import open_libraries
+
+        open_libraries()  # a window's OpenGL may have brought another LLVM than triton's
         from napari_gfsam.models.segmenters import load_segmenter
 
         with self._lock:

@@ -34,6 +34,8 @@ AHEAD = 2
 DEVICE_BATCH = 4
 # While one answer is merged on the CPU the next is decoded.
 DEVICE_ANSWERS = 2
+# What can be wrong with one target and need not stop the others.
+PER_TARGET = (OSError, ValueError, RuntimeError, MemoryError)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -102,7 +104,7 @@ class Pipeline:
             if target is None:
                 return _Task(Outcome(number))
             picture = read_target(target if isinstance(target, Target) else Target(target))
-        except (OSError, ValueError, MemoryError) as error:
+        except PER_TARGET as error:
             return _Task(Outcome(number, error=error))
         return _Task(Outcome(number), picture)
 
@@ -111,7 +113,11 @@ class Pipeline:
         if not pictures or self._stopped.is_set():
             return tasks
         start = perf_counter()
-        scenes = iter(self._run.encode(pictures))
+        try:
+            scenes = iter(self._run.encode(pictures))
+        except PER_TARGET as error:
+            _raise_fatal(error)
+            return [_Task(replace(task.outcome, error=error)) if task.picture else task for task in tasks]
         seconds = (perf_counter() - start) / len(pictures)
         return [
             task if task.picture is None else replace(task, picture=None, scene=next(scenes), seconds=seconds)
@@ -121,17 +127,33 @@ class Pipeline:
     def _answer(self, task: _Task) -> Outcome:
         if task.scene is None:
             return task.outcome
+        try:
+            return replace(task.outcome, prediction=self._predict(task.outcome.number, task.scene, task.seconds))
+        except PER_TARGET as error:
+            _raise_fatal(error)
+            return replace(task.outcome, error=error)
+
+    def _predict(self, number: int, scene: Scene, seconds: float) -> Prediction | None:
+        """Segment an encoded target; None when all was stopped meanwhile."""
         from napari_gfsam.api.run import PredictionReady
 
-        number, prediction = task.outcome.number, None
-        for event in self._run.answer(task.scene, {"target": task.seconds}):
+        for event in self._run.answer(scene, {"target": seconds}):
             if self._stopped.is_set():
                 break
-            if isinstance(event, PredictionReady):
-                prediction = event.prediction
             if self._watch is not None:
                 self._watch(number, event)
-        return Outcome(number, prediction)
+            if isinstance(event, PredictionReady):
+                return event.prediction
+        return None
+
+
+def _raise_fatal(error: Exception) -> None:
+    """Raise what would be the same for every target."""
+    from napari_gfsam.models.device import DeviceError
+    from napari_gfsam.models.weights import WeightsError
+
+    if isinstance(error, (WeightsError, DeviceError)):
+        raise error
 
 
 def in_order(

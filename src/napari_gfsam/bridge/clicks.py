@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_gfsam.bridge.align import points_yx
+from napari_gfsam.bridge.view import camera_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -115,4 +116,4 @@ def label_at(layer: Layer, world: tuple[float, ...]) -> int:
 
 def zoom_of(viewer: ViewerModel) -> float:
     """Return how many pixels of the screen a unit of the world is."""
-    return float(getattr(viewer, "scene", viewer).camera.zoom)  # the camera moved into the scene in napari 0.9
+    return float(camera_of(viewer).zoom)

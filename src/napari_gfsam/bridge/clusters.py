@@ -89,14 +89,20 @@ class ClustersLayer:
 
     def __init__(self, ours: OurLayers) -> None:
         self._ours = ours
+        self._plane: PlaneKey | None = None
         self._table: ClusterTable | None = None
         self._on: BoolArray | None = None
         self._listener = Listener(lambda layer: on_click(layer, self._on_click))
 
     @property
     def layer(self) -> Any:
-        """The clusters layer, or ``None`` while there is none."""
-        return self._ours.find(Role.CLUSTERS)
+        """The clusters layer, or ``None`` while it shows no target."""
+        return None if self._plane is None else self._ours.find(Role.CLUSTERS)
+
+    @property
+    def plane(self) -> PlaneKey | None:
+        """The plane whose clusters are shown, or ``None``: where another is wanted, `recolor` will not do."""
+        return None if self.layer is None else self._plane
 
     def show(self, over: Layer, plane: PlaneKey, shape: Shape, clusters: IntArray, table: PointTable) -> None:
         """Show the clusters of a target; again when it got another cluster, else `recolor` will do.
@@ -110,7 +116,7 @@ class ClustersLayer:
         table
             `Prediction.points`.
         """
-        self._on = None
+        self._plane, self._on = plane, None
         dtype = np.uint8 if clusters.max(initial=0) <= np.iinfo(np.uint8).max else np.uint16
         layer = self._ours.follow(Role.CLUSTERS, self._make, over, plane, shape, clusters.astype(dtype))
         self._listener.listen(layer)
@@ -129,13 +135,16 @@ class ClustersLayer:
             layer.colormap = cluster_colormap(on)
 
     def clear(self) -> None:
-        """Take the clusters layer out of the viewer."""
+        """Show no clusters; the layer stays (see `PromptsLayer.clear`)."""
+        layer = self.layer
         self.close()
-        self._ours.remove(Role.CLUSTERS)
+        if layer is not None:
+            layer.data[...] = 0
+            layer.refresh()
 
     def close(self) -> None:
         """Stop listening to the layer, which stays; `show` listens again."""
-        self._table = self._on = None
+        self._plane = self._table = self._on = None
         self._listener.stop()
 
     def at(self, world: tuple[float, ...]) -> ClusterId | None:

@@ -109,19 +109,28 @@ class OurLayers:
         shape
             Of label space; that of the layer if not given.
         """
-        from napari.layers import Labels
-
         layer = self.find(wanted, source)
         if layer is None:
-            highest = max((row.id for row in self.rows), default=1)
-            name = f"{over.name} · {SUFFIX[wanted]}"
-            folder = self._folder_for(shape or shape_of(over))
-            kwargs = labels_over(over, name=name, shape=shape, highest=highest, folder=folder)
-            layer = Labels(**kwargs, **LOOKS[wanted])
-            if wanted is Role.ACCEPTED:
-                layer.contour = contour_of(layer.data.shape)
-            self._color(layer)
-            self.put(layer, wanted, over=over, source=source)
+            layer = self.add_labels(wanted, over, source, shape)
+        return layer
+
+    def add_labels(self, wanted: Role, over: Layer, source: str, shape: Shape | None = None) -> Labels:
+        """Make a class label layer even if there is one of its role; parameters as in `labels`."""
+        from napari.layers import Labels
+
+        highest = max((row.id for row in self.rows), default=1)
+        kwargs = labels_over(
+            over,
+            name=f"{over.name} · {SUFFIX[wanted]}",
+            shape=shape,
+            highest=highest,
+            folder=self._folder_for(shape or shape_of(over)),
+        )
+        layer = Labels(**kwargs, **LOOKS[wanted])
+        if wanted is Role.ACCEPTED:
+            layer.contour = contour_of(layer.data.shape)
+        self._color(layer)
+        self.put(layer, wanted, over=over, source=source)
         return layer
 
     def put(self, layer: Layer, wanted: Role, *, over: Layer | None = None, source: str = "") -> None:

@@ -13,7 +13,7 @@ import numpy as np
 from napari.utils.notifications import show_info
 from psygnal import Signal
 
-from napari_gfsam.bridge.align import aligned, grid_of, points_nd, points_yx
+from napari_gfsam.bridge.align import aligned, grid_of, on_plane, points_nd, points_yx
 from napari_gfsam.bridge.clicks import Listener, on_click, plane_yx, zoom_of
 from napari_gfsam.bridge.looks import (
     STATUS_WORDS,
@@ -75,8 +75,8 @@ class PromptsLayer:
 
     @property
     def layer(self) -> Any:
-        """The points layer, or ``None`` while there is none."""
-        return self._ours.find(Role.PROMPTS)
+        """The points layer, or ``None`` while it shows no target."""
+        return None if self._shown is None else self._ours.find(Role.PROMPTS)
 
     def show(self, over: Layer, plane: PlaneKey, shape: Shape, table: PointTable) -> None:
         """Show the prompts of a target; call it again after every correction.
@@ -104,9 +104,15 @@ class PromptsLayer:
         self._write(layer)
 
     def clear(self) -> None:
-        """Take the points layer out of the viewer, when there is no current target."""
+        """Show no points, when there is no current target.
+
+        The layer stays: napari collects garbage for a fifth of a second and more whenever one is removed.
+        """
+        layer = self.layer
         self.close()
-        self._ours.remove(Role.PROMPTS)
+        if layer is not None:
+            layer.selected_data = set()
+            layer.data = np.zeros((0, layer.ndim))
 
     def close(self) -> None:
         """Stop listening to the layer, which stays; `show` listens again."""
@@ -116,7 +122,7 @@ class PromptsLayer:
     def at(self, world: tuple[float, ...]) -> PointId | None:
         """Return the point at a world position (such as ``viewer.cursor.position``), or ``None``."""
         layer = self.layer
-        if layer is None or self._shown is None:
+        if layer is None or self._shown is None or not on_plane(self._shown.plane, layer.world_to_data(world))[0]:
             return None
         return self.nearest(plane_yx(layer, self._shown.plane, world), self._reach(layer))
 

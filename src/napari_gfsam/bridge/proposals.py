@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from napari.layers import Labels
     from numpy.typing import NDArray
 
@@ -26,9 +28,15 @@ def write_plane(layer: Labels, plane: PlaneKey, labels: NDArray[np.integer[Any]]
     labels
         (H, W) class ids; ids above 255 turn a uint8 layer into uint16.
     """
-    if int(labels.max(initial=0)) > np.iinfo(layer.data.dtype).max:
-        layer.data = layer.data.astype(np.uint16)
-    plane.put(layer.data, labels)
+    write_planes(layer, [(plane, labels)])
+
+
+def write_planes(layer: Labels, planes: Iterable[tuple[PlaneKey, NDArray[np.integer[Any]]]]) -> None:
+    """Write planes as `write_plane` does, and draw once."""
+    for plane, labels in planes:
+        if int(labels.max(initial=0)) > np.iinfo(layer.data.dtype).max:
+            layer.data = layer.data.astype(np.uint16)
+        plane.put(layer.data, labels)
     layer.refresh()
 
 

@@ -34,7 +34,7 @@ class LayerSource:
     Parameters
     ----------
     id
-        The same for the same layers, channel axis and pyramid level; positions in its planes then mean the same.
+        The same for the same layers, channel axis, pyramid level and shape; positions in its planes then mean the same.
     name
         For people.
     shape
@@ -151,10 +151,13 @@ def source_of(
     length = None if axis is None else int(arrays[0].shape[axis])
     recipe = recipe_of(layers, length, intensity)
     ids = tuple(layer_id(layer) for layer in layers)
+    shape = tuple(1 if i == axis else int(n) for i, n in enumerate(arrays[0].shape[: first.ndim]))
+    # With the shape: labels of a layer whose pixels were exchanged for others do not fit it any more.
+    where = ["+".join(ids), *([] if axis is None else [f"channels{axis}"]), *([f"level{chosen}"] if chosen else [])]
     return LayerSource(
-        id="+".join(ids) + ("" if axis is None else f"/channels{axis}") + (f"/level{chosen}" if chosen else ""),
+        id="/".join([*where, "x".join(map(str, shape))]),
         name=" + ".join(layer.name for layer in layers),
-        shape=tuple(1 if i == axis else int(n) for i, n in enumerate(arrays[0].shape[: first.ndim])),
+        shape=shape,
         axis_labels=tuple(first.axis_labels),
         recipe=recipe,
         layers=ids,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -36,20 +36,25 @@ def look_at(viewer: ViewerModel, over: Layer, plane: PlaneKey, shape: Shape, box
     """
     if box_yx is None:
         box_yx = np.array([[0, 0], [shape[axis] - 1 for axis in plane.axes_yx]], dtype=np.float64)
-    shown = _on_canvas(viewer, over, plane, shape, box_yx)
+    shown, camera = _on_canvas(viewer, over, plane, shape, box_yx), camera_of(viewer)
     span = float(np.abs(shown[1] - shown[0]).max())
-    viewer.camera.center = (0.0, *shown.mean(axis=0))
+    camera.center = (0.0, *shown.mean(axis=0))
     if span > 0:
-        viewer.camera.zoom = SCREEN_PIXELS / span
+        camera.zoom = SCREEN_PIXELS / span
 
 
 def is_in_view(viewer: ViewerModel, over: Layer, plane: PlaneKey, shape: Shape) -> bool:
     """Tell whether the middle of a plane is on the screen and the plane is neither tiny nor far larger than it."""
     box_yx = np.array([[0, 0], [shape[axis] - 1 for axis in plane.axes_yx]], dtype=np.float64)
-    shown = _on_canvas(viewer, over, plane, shape, box_yx)
-    span = float(np.abs(shown[1] - shown[0]).max()) * viewer.camera.zoom
-    off = np.abs(shown.mean(axis=0) - np.array(viewer.camera.center[-2:])).max() * viewer.camera.zoom
+    shown, camera = _on_canvas(viewer, over, plane, shape, box_yx), camera_of(viewer)
+    span = float(np.abs(shown[1] - shown[0]).max()) * camera.zoom
+    off = np.abs(shown.mean(axis=0) - np.array(camera.center[-2:])).max() * camera.zoom
     return bool(off < SCREEN_PIXELS / 2 and SCREEN_PIXELS / 4 < span < 4 * SCREEN_PIXELS)
+
+
+def camera_of(viewer: ViewerModel) -> Any:
+    """Return the camera, which moved into the scene in napari 0.9."""
+    return getattr(viewer, "scene", viewer).camera
 
 
 def _on_canvas(viewer: ViewerModel, over: Layer, plane: PlaneKey, shape: Shape, box_yx: FloatArray) -> FloatArray:

@@ -100,8 +100,9 @@ def _viewer() -> Finding:
 def _device() -> str:
     import torch
 
-    threads = f"{torch.get_num_threads()} threads of {os.cpu_count()} processors"
-    return f"{torch.cuda.get_device_name(0)}, {threads}" if torch.cuda.is_available() else f"CPU, {threads}"
+    from napari_gfsam.models.device import choose_device
+
+    return f"{choose_device().reason}; {torch.get_num_threads()} threads of {os.cpu_count()} processors"
 
 
 def _models_folder() -> str:
@@ -143,4 +144,5 @@ def _self_test() -> str:
     iou = (found & truth).sum() / max((found | truth).sum(), 1)
     if iou < 0.5:
         raise RuntimeError(f"the bundled models miss a plain disc (IoU {iou:.2f}); please report this.")
-    return f"a disc was found with IoU {iou:.2f} in {time.perf_counter() - start:.1f} s"
+    seconds = time.perf_counter() - start
+    return f"a disc was found with IoU {iou:.2f} in {seconds:.1f} s; {segmenter.backend.device.reason}"

@@ -7,16 +7,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from napari_gfsam.cli.choosing import ModelOptions, choice_of, name_of
 from napari_gfsam.cli.commands import Stopped
 from napari_gfsam.cli.console import complain, say, table
 from napari_gfsam.cli.errors import FAILED, OK, UsageError
-from napari_gfsam.cli.inputs import known_model, settings_of
+from napari_gfsam.cli.inputs import settings_of
 from napari_gfsam.cli.progress import make_progress
 from napari_gfsam.cli.threads import use_threads
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from napari_gfsam.api import ModelChoice
     from napari_gfsam.core.config import GFSAMConfig
     from napari_gfsam.evaluation import EpisodeRow, EpisodeSet, SettingsSummary, Table
 
@@ -30,7 +32,7 @@ HEADING = "settings"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EvaluateOptions:
+class EvaluateOptions(ModelOptions):
     """Options of ``evaluate``."""
 
     directory: Annotated[
@@ -50,9 +52,6 @@ class EvaluateOptions:
     setting: Annotated[
         list[str], typer.Option("--set", metavar="NAME=VALUE", help="Change one setting: name=value; repeatable.")
     ] = field(default_factory=list)
-    model: Annotated[str, typer.Option(metavar="PRESET", help="Models to use (see: napari-gfsam models list).")] = (
-        "bundled"
-    )
     absent: Annotated[bool, typer.Option("--absent", help="Ask about targets without the class too.")] = False
     csv: Annotated[
         Path | None,
@@ -79,11 +78,11 @@ def evaluate(options: EvaluateOptions) -> int:
     from napari_gfsam.evaluation import read_rows, summarise, summary_table
 
     settings = named_settings(options.preset, options.setting)
-    model = known_model(options.model)
+    choice = choice_of(options)
     sets = _episode_sets(options)
     csv = options.csv or Path(f"evaluation-{options.directory.resolve().name}.csv")
     use_threads(options.threads)
-    asked = _run(sets, settings, csv, model)
+    asked = _run(sets, settings, csv, choice)
     mine = {row.fingerprint for row in asked}
     summaries = summarise(row for row in read_rows(csv) if row.fingerprint in mine)
     _show_figures(summary_table(summaries))
@@ -132,11 +131,14 @@ def _episode_sets(options: EvaluateOptions) -> list["EpisodeSet"]:
     return [present, folder_episodes(options.directory, options.shots, count, options.seed, absent=True)]
 
 
-def _run(sets: list["EpisodeSet"], settings: "Mapping[str, GFSAMConfig]", csv: Path, model: str) -> list["EpisodeRow"]:
+def _run(
+    sets: list["EpisodeSet"], settings: "Mapping[str, GFSAMConfig]", csv: Path, choice: "ModelChoice"
+) -> list["EpisodeRow"]:
     from napari_gfsam.api import Segmenter
     from napari_gfsam.evaluation import evaluate as run_episodes
 
-    segmenter, rows = Segmenter(model), []
+    segmenter, rows = Segmenter(choice), []
+    model = name_of(segmenter.backend)
     total = sum(len(planned) for planned in sets) * len(settings)
     try:
         with make_progress() as bar:

@@ -167,11 +167,12 @@ def write_outputs(paths: OutputPaths, labels: NDArray[Any], record: RunRecord, d
         write_overlay(paths.overlay, drawing.rgb, labels, truth=drawing.truth, points=drawing.points)
     write_labels(paths.labels, labels)
     placed = place_record(record, paths.record.resolve().parent)
-    write_record(paths.record, replace(placed, labels_file=paths.labels.name, environment=environment()))
+    whole = {**environment(), **placed.environment}
+    write_record(paths.record, replace(placed, labels_file=paths.labels.name, environment=whole))
 
 
 def environment() -> dict[str, str]:
-    """Return versions and device for people who look for the cause of a difference."""
+    """Return versions and threads for people who look for the cause of a difference."""
     import platform
     from importlib.metadata import version
 

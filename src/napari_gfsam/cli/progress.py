@@ -77,14 +77,20 @@ class TargetsProgress:
             If the run ends without one.
         """
         from napari_gfsam.api import PredictionReady
-        from napari_gfsam.core.pipeline import PromptsDecoded, StageDone
 
         for event in events:
             if isinstance(event, PredictionReady):
                 return event.prediction
-            if isinstance(event, PromptsDecoded):
-                text = f"{escape(name)}: class {event.class_id}"
-                self._progress.update(self._one, completed=event.done, total=event.total, description=text)
-            elif isinstance(event, StageDone) and event.stage in STAGES:
-                self._progress.update(self._one, description=f"{escape(name)}: {STAGES[event.stage]}")
+            self.show(name, event)
         raise RuntimeError("A run ended without an answer; please report this.")
+
+    def show(self, name: str, event: Any) -> None:
+        """Show an event of a run; from any thread."""
+        from napari_gfsam.core.pipeline import PromptsDecoded, StageDone
+
+        if isinstance(event, PromptsDecoded):
+            text = f"{escape(name)}: class {event.class_id}"
+            self._progress.update(self._one, completed=event.done, total=event.total, description=text, visible=True)
+        elif isinstance(event, StageDone) and event.stage in STAGES:
+            text = f"{escape(name)}: {STAGES[event.stage]}"
+            self._progress.update(self._one, description=text, visible=True)

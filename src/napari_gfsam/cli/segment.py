@@ -1,14 +1,17 @@
 """``napari-gfsam segment``: painted references and target pictures in, label images out."""
 
 # typer reads these annotations when the command is registered, so they are not postponed.
-from dataclasses import dataclass, field
+from contextlib import closing
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
 
+from napari_gfsam.cli.choosing import ModelOptions, choice_of
 from napari_gfsam.cli.commands import EXPECTED, Stopped
 from napari_gfsam.cli.console import complain, say, sentence
 from napari_gfsam.cli.errors import FAILED, OK, CommandError, UsageError
@@ -18,7 +21,6 @@ from napari_gfsam.cli.inputs import (
     Region,
     add_painting,
     class_specs_of,
-    known_model,
     read_picture_file,
     recipe_of,
     region_of,
@@ -33,13 +35,14 @@ from napari_gfsam.cli.outputs import (
     refuse_inputs,
     write_outputs,
 )
-from napari_gfsam.cli.predicting import drawing_of, predict, summary
+from napari_gfsam.cli.predicting import drawing_of, summary
 from napari_gfsam.cli.progress import TargetsProgress
 from napari_gfsam.cli.targets import Target, find_pictures, name_targets
 from napari_gfsam.cli.threads import use_threads
 
 if TYPE_CHECKING:
-    from napari_gfsam.api import Segmenter
+    from napari_gfsam.api import Outcome, Prediction, Segmenter
+    from napari_gfsam.api import Target as Wanted
     from napari_gfsam.imaging import PixelRecipe
     from napari_gfsam.io.records import RunRecord
 
@@ -67,7 +70,7 @@ class Intensity(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SegmentOptions:
+class SegmentOptions(ModelOptions):
     """Options of ``segment``."""
 
     targets: Annotated[
@@ -101,17 +104,6 @@ class SegmentOptions:
     setting: Annotated[
         list[str], typer.Option("--set", metavar="NAME=VALUE", help="Change one setting: name=value; repeatable.")
     ] = field(default_factory=list)
-    model: Annotated[str, typer.Option(metavar="PRESET", help="Models to use (see: napari-gfsam models list).")] = (
-        "bundled"
-    )
-    encoder_weights: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", exists=True, dir_okay=False, help="A local file in place of the encoder's own."),
-    ] = None
-    segmenter_weights: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", exists=True, dir_okay=False, help="A local file in place of the segmenter's own."),
-    ] = None
     intensity: Annotated[Intensity, typer.Option(help="How values become brightness.")] = Intensity.AUTO
     limits: Annotated[
         str, typer.Option(metavar="LOW,HIGH", help="Values for range, percent for percentile and auto.")
@@ -169,16 +161,15 @@ def segment(options: SegmentOptions) -> int:
     """
     paintings = _paintings(options)
     settings, recipe = settings_of(options.preset, options.setting), recipe_of(options)
-    model = known_model(options.model)
+    choice = choice_of(options)
     found = find_pictures(options.targets, leave_out=options.labels)
     if not found.paths:
         raise UsageError(" ".join(found.problems))
     prepare_folder(options.output)
 
-    from napari_gfsam.api import ModelChoice, Segmenter
+    from napari_gfsam.api import Segmenter
 
     use_threads(options.threads)
-    choice = ModelChoice(model, encoder_weights=options.encoder_weights, segmenter_weights=options.segmenter_weights)
     segmenter = Segmenter(choice, settings=settings)
     for painting in paintings:
         add_painting(segmenter, painting, recipe)
@@ -211,8 +202,7 @@ def _run_all(job: Job, targets: tuple[Target, ...], tally: Tally) -> None:
     folder = job.options.output
     try:
         with TargetsProgress(len(targets)) as progress:
-            for target in targets:
-                progress.done(_run_one(job, target, tally, progress))
+            _run_through(job, targets, tally, progress)
     except KeyboardInterrupt as error:
         ended = tally.done + tally.skipped
         raise Stopped(
@@ -222,41 +212,59 @@ def _run_all(job: Job, targets: tuple[Target, ...], tally: Tally) -> None:
     finally:
         for failure in tally.failures:
             complain(failure)
+    if tally.done:
+        say(f"Models worked on: {escape(job.segmenter.backend.device.reason)}.")
     say(tally.line(folder))
 
 
-def _run_one(job: Job, target: Target, tally: Tally, progress: TargetsProgress) -> str:
-    """Do one target and return its line; what goes wrong with it stays with it."""
-    from napari_gfsam.models import WeightsError
-
-    name = escape(target.path.name)
-    progress.begin(target.path.name)
-    try:
-        line = _segment_target(job, target, progress)
-    except WeightsError:  # it would be the same for every target
-        raise
-    except EXPECTED as error:
-        text = sentence(error)
-        tally.failures.append(text if str(target.path) in text else f"{target.path}: {text}")
-        return f"[red]failed[/red]   {name}"
-    if line is None:
-        tally.skipped += 1
-        return f"[dim]skipped[/dim]  {name}: its outputs are there"
-    tally.done += 1
-    return f"[green]done[/green]     {name}: {escape(line)}"
+def _run_through(job: Job, targets: tuple[Target, ...], tally: Tally, progress: TargetsProgress) -> None:
+    """Do all targets; while one is written the next ones are read and segmented."""
+    read: dict[int, ReadPicture] = {}
+    outcomes = job.segmenter.segment_many(
+        (partial(_read, job, target, number, read) for number, target in enumerate(targets)),
+        watch=lambda number, event: progress.show(targets[number].path.name, event),
+    )
+    with closing(outcomes):
+        for outcome in outcomes:
+            progress.done(_finish(job, targets[outcome.number], outcome, read, tally))
 
 
-def _segment_target(job: Job, target: Target, progress: TargetsProgress) -> str | None:
-    """Segment one target and write its outputs; ``None`` when they are there."""
+def _read(job: Job, target: Target, number: int, read: dict[int, ReadPicture]) -> "Wanted | None":
+    """Read a target and keep it for its overlay; ``None`` when its outputs are there."""
+    from napari_gfsam.api import Target as Wanted
+
     paths = job.paths(target)
     refuse_inputs(paths, job.inputs)
     picture = read_picture_file(target.path, job.recipe)
     if not job.options.overwrite and _is_done(paths, picture, _wanted(job, picture)):
         return None
-    prediction = predict(job.segmenter, picture, progress, target.path.name)
+    read[number] = picture
+    return Wanted(picture.pixels, picture.recipe, picture.record)
+
+
+def _finish(job: Job, target: Target, outcome: "Outcome", read: dict[int, ReadPicture], tally: Tally) -> str:
+    """Write a target's outputs and return its line; what goes wrong with it stays with it."""
+    name, picture = escape(target.path.name), read.pop(outcome.number, None)
+    try:
+        if outcome.error is not None:
+            raise outcome.error
+        if outcome.prediction is None or picture is None:
+            tally.skipped += 1
+            return f"[dim]skipped[/dim]  {name}: its outputs are there"
+        _write(job, target, picture, outcome.prediction)
+    except EXPECTED as error:
+        text = sentence(error)
+        tally.failures.append(text if str(target.path) in text else f"{target.path}: {text}")
+        return f"[red]failed[/red]   {name}"
+    tally.done += 1
+    return f"[green]done[/green]     {name}: {escape(summary(outcome.prediction))}"
+
+
+def _write(job: Job, target: Target, picture: ReadPicture, prediction: "Prediction") -> None:
+    device = job.segmenter.backend.device
+    record = replace(prediction.record(), environment={"device": device.name, "precision": device.precision})
     drawing = drawing_of(picture, prediction, points=job.options.points)
-    write_outputs(paths, prediction.labels, prediction.record(), drawing)
-    return summary(prediction)
+    write_outputs(job.paths(target), prediction.labels, record, drawing)
 
 
 def _wanted(job: Job, picture: ReadPicture) -> "RunRecord":

@@ -14,9 +14,9 @@ from napari_gfsam.core.types import ACCEPTED, Status
 from napari_gfsam.session.history import Command
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Generator, Iterable
 
-    from napari_gfsam.api import Prediction
+    from napari_gfsam.api import Alternative, Prediction
     from napari_gfsam.bridge.clusters import ClusterId, ClustersLayer
     from napari_gfsam.bridge.prompts import PointId, PromptsLayer
     from napari_gfsam.controller.sheets import Sheets
@@ -26,6 +26,12 @@ if TYPE_CHECKING:
     from napari_gfsam.session import Session
     from napari_gfsam.session.painting import Paint
     from napari_gfsam.session.types import PlaneKey
+    from napari_gfsam.workers import JobRunner
+
+
+#: What the reading is called that the run chose.
+AS_FOUND = "as found"
+NO_ROOM = "What correcting this target needs had to make room on the disk; run it again."
 
 
 class CorrectionError(ValueError):
@@ -35,19 +41,34 @@ class CorrectionError(ValueError):
 class Correcting:
     """Decisions and strokes on the target under review. Main thread only.
 
-    `reading_changed` carries the name of the reading that is shown and "2 of 4", or two empty strings.
-    `shown` carries the plane whose prediction is shown now.
+    `reading_changed` carries the name of the reading that is shown, or what is going on, and "2 of 4", or nothing.
+    `shown` carries the plane whose prediction is shown now, `failed` a sentence.
+
+    Attributes
+    ----------
+    bring
+        Takes a target under review that an undo is about.
     """
 
     reading_changed = Signal(str, str)
     shown = Signal(object)
+    failed = Signal(str)
 
     def __init__(
-        self, session: Session, sources: Sources, sheets: Sheets, prompts: PromptsLayer, clusters: ClustersLayer
+        self,
+        session: Session,
+        sources: Sources,
+        sheets: Sheets,
+        prompts: PromptsLayer,
+        clusters: ClustersLayer,
+        jobs: JobRunner,
     ) -> None:
         self._session, self._sources, self._sheets = session, sources, sheets
-        self._prompts, self._clusters = prompts, clusters
-        self._readings: tuple[tuple[str, GFSAMConfig], ...] = ()
+        self._prompts, self._clusters, self._jobs = prompts, clusters, jobs
+        jobs.finished.connect(self._on_readings)
+        jobs.failed.connect(self._on_no_readings)
+        self.bring: Callable[[PlaneKey], object] = lambda plane: None
+        self._readings: dict[str, GFSAMConfig] = {}
         self._readings_of: PlaneKey | None = None
 
     @property
@@ -56,8 +77,14 @@ class Correcting:
         plane = self._session.queue.current
         return None if plane is None else self._session.store.get(plane)
 
+    def close(self) -> None:
+        """Stop looking for other readings."""
+        self._jobs.stop()
+
     def show(self, plane: PlaneKey) -> None:
         """Show points and clusters of a target that comes under review."""
+        if plane != self._readings_of:
+            self.reading_changed.emit("", "")
         prediction = self._session.store.get(plane)
         if prediction is None:
             self.hide()
@@ -123,22 +150,44 @@ class Correcting:
         self.take_strokes("delete an object")
 
     def next_reading(self) -> None:
-        """Show the next other reading of the target; after the last one the first again."""
-        plane, prediction = self._plane(), self._required()
-        if self._readings_of != plane or prediction.settings not in [settings for _, settings in self._readings]:
-            others = tuple((found.name, found.prediction.settings) for found in prediction.alternatives())
-            self._readings, self._readings_of = (("as found", prediction.settings), *others), plane
-        if len(self._readings) == 1:
-            raise CorrectionError("All other readings of this target look the same as this one.")
-        here = [settings for _, settings in self._readings].index(prediction.settings)
-        place = (here + 1) % len(self._readings)
-        name, settings = self._readings[place]
-        self._decide(f"show the reading “{name}”", lambda now: now.read_as(settings))
-        self.reading_changed.emit(name, f"{place + 1} of {len(self._readings)}")
+        """Show the next other reading of the target, after the last one the first again.
 
-    def take_strokes(self, title: str = "paint") -> None:
-        """Take a person's strokes on the proposal under review into the history."""
+        They are made on a thread when they are first asked for: that may decode prompts in new places.
+        """
+        plane, prediction = self._plane(), self._required()
+        if self._readings_of == plane and prediction.settings in self._readings.values():
+            self._show_next_reading(prediction)
+        elif not self._jobs.running:
+            self._readings, self._readings_of = {}, plane
+            self.reading_changed.emit("looking for other readings", "")
+            self._jobs.start(_read(prediction))
+
+    def _on_readings(self, found: tuple[Alternative, ...]) -> None:
+        prediction = self.prediction
         plane = self._session.queue.current
+        if prediction is None or plane is None or plane != self._readings_of or not self._sources.is_open(plane):
+            self._readings_of = None
+            return
+        self._readings = {AS_FOUND: prediction.settings} | {other.name: other.prediction.settings for other in found}
+        if not found:
+            self.reading_changed.emit("all other readings look the same", "")
+        else:
+            self._show_next_reading(prediction)
+
+    def _on_no_readings(self, sentence: str) -> None:
+        self._readings_of = None
+        self.reading_changed.emit("", "")
+        self.failed.emit(sentence)
+
+    def _show_next_reading(self, prediction: Prediction) -> None:
+        names, known = list(self._readings), list(self._readings.values())
+        place = (known.index(prediction.settings) + 1) % len(known)
+        self._decide(f"show the reading “{names[place]}”", lambda now: now.read_as(known[place]))
+        self.reading_changed.emit(names[place], f"{place + 1} of {len(known)}")
+
+    def take_strokes(self, title: str = "paint", on: PlaneKey | None = None) -> None:
+        """Take a person's strokes on the proposal under review, or on another plane, into the history."""
+        plane = on or self._session.queue.current
         if plane is None or self._session.history.busy:
             return
         before, after = self._sheets.look(plane)
@@ -158,7 +207,10 @@ class Correcting:
     def _decide(self, title: str, change: Callable[[Prediction], Prediction]) -> None:
         plane, before = self._plane(), self._required()
         self.take_strokes()
-        after = change(before)
+        try:
+            after = change(before)
+        except ValueError as error:  # whose message is a sentence
+            raise CorrectionError(str(error)) from error
         self._show_corrected(plane, after)
         self._push(
             title,
@@ -173,14 +225,16 @@ class Correcting:
     def _restore(self, plane: PlaneKey, settings: GFSAMConfig, decisions: tuple[DecisionRecord, ...]) -> None:
         prediction = self._session.store.get(plane)
         if prediction is None:
-            raise CorrectionError("What correcting this target needs had to make room on the disk; run it again.")
+            self._session.history.forget(plane)
+            raise CorrectionError(NO_ROOM)
         if prediction.settings != settings:
             prediction = prediction.read_as(settings)
-        self._session.queue.current = plane
+        self.bring(plane)
         self._show_corrected(plane, prediction.decided(decisions))
 
     def _paint(self, plane: PlaneKey, paint: Paint | None) -> None:
-        self._session.queue.current = plane
+        if plane in self._session.queue:
+            self.bring(plane)
         self._session.proposals.set_paint(plane, paint)
         self._sheets.show_answer(plane)
 
@@ -195,7 +249,7 @@ class Correcting:
         """Show points and clusters; cluster outlines anew only when there are other masks."""
         source, over, table = self._sources.of(plane), self._sources.layer(plane), prediction.points
         self._prompts.show(over, plane, source.shape, table)
-        if clusters or self._clusters.layer is None:
+        if clusters or self._clusters.plane != plane:
             self._clusters.show(over, plane, source.shape, prediction.clusters, table)
         else:
             self._clusters.recolor(table)
@@ -210,8 +264,16 @@ class Correcting:
         self._plane()
         prediction = self.prediction
         if prediction is None:
-            raise CorrectionError("What correcting this target needs had to make room on the disk; run it again.")
+            raise CorrectionError(NO_ROOM)
         return prediction
+
+
+def _read(prediction: Prediction) -> Generator[None, None, tuple[Alternative, ...]]:
+    yield
+    try:
+        return prediction.alternatives()
+    except ValueError as error:  # whose message is a sentence
+        raise CorrectionError(str(error)) from error
 
 
 def _masks(prediction: Prediction) -> tuple[Any, ...]:

@@ -9,9 +9,9 @@ from psygnal import Signal
 
 from napari_gfsam.api.archive import Archive
 from napari_gfsam.bridge.clusters import ClustersLayer
-from napari_gfsam.bridge.identity import find_layer, is_ours, layer_id, role
+from napari_gfsam.bridge.identity import facts_of, find_layer, is_ours, layer_id, our_layers, role
 from napari_gfsam.bridge.keys import bind, unbind
-from napari_gfsam.bridge.ours import OurLayers, Role
+from napari_gfsam.bridge.ours import FOLLOWERS, OurLayers, Role
 from napari_gfsam.bridge.preferences import preferences
 from napari_gfsam.bridge.prompts import PromptsLayer
 from napari_gfsam.bridge.region import drop_box
@@ -28,6 +28,7 @@ from napari_gfsam.controller.references import References
 from napari_gfsam.controller.rerun import Rerun
 from napari_gfsam.controller.review import Review
 from napari_gfsam.controller.running import Running
+from napari_gfsam.controller.saving import Saving
 from napari_gfsam.controller.sheets import Sheets
 from napari_gfsam.controller.sources import Sources
 from napari_gfsam.controller.targets import Targets
@@ -47,7 +48,7 @@ if TYPE_CHECKING:
 
     from napari_gfsam.session.types import PlaneKey
 
-PLUGIN, EXAMPLE, EXAMPLE_CLASS = "napari-gfsam", "coins", "coin"
+PLUGIN, EXAMPLE, EXAMPLE_CLASS = "napari-gfsam", "nuclei", "nucleus"
 
 
 class Desk:
@@ -73,6 +74,7 @@ class Desk:
     def __init__(self, viewer: ViewerModel, root: Path | None = None) -> None:
         chosen = preferences()
         self.viewer = viewer
+        self._removed: list[Layer] = []
         self.models = Models(chosen.model, chosen.settings)
         self.session = Session(Archive(self.models.backend_for), root or chosen.root)
         self.session.store.capacity_bytes = int(chosen.correction_gigabytes * 2**30)
@@ -81,34 +83,45 @@ class Desk:
         self.sources = Sources(viewer)
         self.pictures = Pictures(viewer, self.sources)
         self.jobs, self._fill_jobs, self._thumbnail_jobs = JobRunner(), JobRunner(), JobRunner()
-        self._getting_jobs = JobRunner()
+        self._getting_jobs, self._reading_jobs = JobRunner(), JobRunner()
         self.thumbnails = Thumbnails(self._thumbnail_jobs)
-        self.references = References(self.session, self.ours, self.pictures)
         self.folders = Folders(self.session, self.ours, self.sources)
+        self.references = References(self.session, self.ours, self.pictures, self.folders)
         self.sheets = Sheets(self.session, self.ours, self.sources, self.folders)
         self.targets = Targets(viewer, self.session, self.pictures, self.folders)
         self.running = Running(self.session, self.sources, self.sheets, self.models, self.jobs)
         self.filling = Filling(self.ours, self.references, self.models, self._fill_jobs)
-        self.correcting = Correcting(self.session, self.sources, self.sheets, self.prompts, self.clusters)
+        self.correcting = Correcting(
+            self.session, self.sources, self.sheets, self.prompts, self.clusters, self._reading_jobs
+        )
         self.review = Review(self.session, self.sources, self.sheets, self.folders, self.ours, self.correcting)
         self.rerun = Rerun(self.session, self.references, self.running, self.review, self.sheets)
         self.getting = Getting(self.models, self._getting_jobs)
         self.overlays = Overlays(self.session, self.sources, self.sheets, self.ours, self.correcting)
         self.exporting = Exporting(self.session, self.sheets)
+        self.saving = Saving(self, JobRunner())
         self._connect()
 
     def _connect(self) -> None:
         self.session.classes.changed.connect(self._show_classes)
         self.running.done.connect(self._on_done)
         self.running.failed.connect(self.problem.emit)
+        self.correcting.bring = self.review.come_to
+        self.correcting.failed.connect(self.problem.emit)
         self.filling.failed.connect(self.problem.emit)
         self.getting.failed.connect(self.problem.emit)
+        self.saving.failed.connect(self.problem.emit)
+        self.saving.brought_back.connect(self._on_brought_back)
         self.filling.filled.connect(self.references.refresh)
         self.ours.added.connect(self._on_our_layer)
         self.prompts.clicked.connect(self._guarded(self.correcting.toggle_point))
         self.prompts.deleted.connect(self._guarded(self.correcting.switch_off))
         self.prompts.added.connect(self._guarded(partial(self._add_point, positive=True)))
         self.clusters.clicked.connect(self._guarded(self.correcting.toggle_cluster))
+        for follower in FOLLOWERS:  # of a dock that was closed; made anew for the next target
+            self.ours.remove(follower)
+        for layer in our_layers(self.viewer):
+            self._on_our_layer(layer)
         self.viewer.layers.events.inserted.connect(self._on_layers)
         self.viewer.layers.events.removed.connect(self._on_removed)
 
@@ -118,12 +131,17 @@ class Desk:
         self.viewer.layers.events.removed.disconnect(self._on_removed)
         self.filling.close()
         self.thumbnails.close()
+        self.correcting.close()
         self.getting.close()
         self.running.close()
+        self.saving.close()
         drop_box(self.viewer)
         for layer in self.viewer.layers:
             if is_ours(layer):
                 unbind(layer)
+                self._stop_watching(layer)
+        self.prompts.close()
+        self.clusters.close()
         self.sheets.close()
         self.ours.close()
 
@@ -169,14 +187,15 @@ class Desk:
 
     def open_example(self) -> None:
         """Open a painted pair of pictures and take its paint as the reference; Run is armed."""
-        before = set(self.viewer.layers)
+        before, known = set(self.viewer.layers), {row.id for row in self.session.classes}
         self.viewer.open_sample(PLUGIN, EXAMPLE)
         labels = [layer for layer in self.viewer.layers if layer not in before and hasattr(layer, "selected_label")]
         for layer in labels:
             self.references.use(layer)
         for row in tuple(self.session.classes):
-            self.session.classes.rename(row.id, EXAMPLE_CLASS)
-            self.session.classes.set_painted_fully(row.id, True)
+            if row.id not in known:
+                self.session.classes.rename(row.id, EXAMPLE_CLASS)
+                self.session.classes.set_painted_fully(row.id, True)
         self.viewer.reset_view()
 
     def image(self) -> Image:
@@ -221,13 +240,12 @@ class Desk:
             return 0
 
     def _run(self, planes: list[PlaneKey]) -> None:
-        self.rerun.forget()
         self.running.start(self.references.inputs(), planes)
+        self.saving.save()
+        self.rerun.forget()
 
     def _image_of(self, layer: Layer | None) -> Image | None:
         """Return the picture that a layer of ours lies over."""
-        from napari_gfsam.bridge.identity import facts_of
-
         source = None if layer is None else self.sources.get(str(facts_of(layer).get("source", "")))
         if source is None and self.session.queue.current is not None:
             source = self.sources.get(self.session.queue.current.source)
@@ -262,16 +280,13 @@ class Desk:
         self.correcting.toggle_cluster(cluster)
 
     def _add_point_here(self, *, positive: bool) -> None:
-        plane = self._reviewed()
-        yx = self.sheets.at_pointer(self.sheets.layer(Role.PROPOSAL, plane), plane)
-        self._add_point(yx, positive=positive)
+        self._add_point(self.sheets.at_pointer(self._reviewed()), positive=positive)
 
     def _add_point(self, point_yx: tuple[float, float], *, positive: bool) -> None:
         self.correcting.add_point(self._class_at_hand(), point_yx, positive=positive)
 
     def _delete_object(self) -> None:
-        plane = self._reviewed()
-        self.correcting.delete_object(self.sheets.at_pointer(self.sheets.layer(Role.PROPOSAL, plane), plane))
+        self.correcting.delete_object(self.sheets.at_pointer(self._reviewed()))
 
     def _reviewed(self) -> PlaneKey:
         plane = self.session.queue.current
@@ -294,18 +309,34 @@ class Desk:
         if current is None or current == plane:
             self._guarded(self.review.go_to)(plane)
 
+    def _on_brought_back(self, lost: tuple[str, ...]) -> None:
+        if lost:
+            self.problem.emit(" ".join(lost))
+        self.layers_changed.emit()
+
     def _on_our_layer(self, layer: Layer) -> None:
         bind(layer, self.actions)
-        if role(layer) == Role.REFERENCE.value:
-            layer.events.paint.connect(self._on_reference_paint)
-        elif role(layer) == Role.PROPOSAL.value:
-            layer.events.paint.connect(self._on_stroke)
+        watcher = self._watchers.get(str(role(layer)))
+        if watcher is not None:
+            layer.events.paint.connect(watcher)
 
-    def _on_stroke(self, *_: Any) -> None:
-        self.correcting.take_strokes()
+    def _stop_watching(self, layer: Layer) -> None:
+        watcher = self._watchers.get(str(role(layer)))
+        if watcher is not None:
+            layer.events.paint.disconnect(watcher)
+
+    @property
+    def _watchers(self) -> dict[str, Callable[..., None]]:
+        return {Role.REFERENCE.value: self._on_reference_paint, Role.PROPOSAL.value: self._on_stroke}
+
+    def _on_stroke(self, event: Any) -> None:
+        """Take in a stroke on the plane that is shown; in 3D, on the target under review."""
+        source = self.sources.get(str(facts_of(event.source).get("source", "")))
+        shown = None if source is None else self.review.shown(source.id)
+        self._guarded(self.correcting.take_strokes)("paint", shown)
 
     def _on_reference_paint(self, *_: Any) -> None:
-        self.references.refresh()
+        self._guarded(self.references.refresh)()
         self.painted.emit()
 
     def _show_classes(self) -> None:
@@ -315,6 +346,27 @@ class Desk:
         self.layers_changed.emit()
 
     def _on_removed(self, event: Any) -> None:
-        name = layer_id(event.value)
-        self.references.forget_layer(name)
+        self._removed.append(event.value)
         self.layers_changed.emit()
+
+    def tidy(self) -> None:
+        """Let go of what belonged to layers that a person deleted.
+
+        Not at once, since a window that closes takes all its layers out first: that is no deletion.
+        """
+        removed, self._removed = self._removed, []
+        for layer in removed:
+            if find_layer(self.viewer, layer_id(layer)) is None:
+                self._let_go(layer)
+        if self.session.queue.current is None:
+            self.correcting.hide()
+
+    def _let_go(self, layer: Layer) -> None:
+        name, source = layer_id(layer), str(facts_of(layer).get("source", ""))
+        self.references.forget_layer(name)
+        if role(layer) == Role.ACCEPTED.value and self.ours.find(Role.ACCEPTED, source) is None:
+            self.review.forget_accepted(source)
+        for gone in self.sources.of_layer(name):
+            self.review.forget_picture(gone)
+            if not self.session.queue.of_source(gone):
+                self.sources.drop(gone)

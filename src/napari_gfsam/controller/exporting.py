@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 UNSAFE = re.compile(r"[^\w.\- ]+")
 LABELS, RECORD, CLASSES = "_labels.tif", "_labels.json", "classes.json"
+#: Characters of a title that a file name takes: with number and ending, every file system has room for it.
+LONGEST = 100
 
 
 class Exporting:
@@ -60,9 +62,9 @@ def _names(targets: list[Target]) -> dict[object, str]:
     """Return a file name a target from its title: a title is never trusted as a path, and no two are alike."""
     names: dict[object, str] = {}
     for target in targets:
-        plain = UNSAFE.sub("_", target.title).strip(" .") or "target"
-        taken = set(names.values())
-        number = next(n for n in range(len(targets) + 1) if _numbered(plain, n) not in taken)
+        plain = UNSAFE.sub("_", target.title)[:LONGEST].strip(" .") or "target"
+        taken = {name.casefold() for name in names.values()}
+        number = next(n for n in range(len(targets) + 1) if _numbered(plain, n).casefold() not in taken)
         names[target.plane] = _numbered(plain, number)
     return names
 

@@ -7,7 +7,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_gfsam.imaging import to_rgb
 from napari_gfsam.session.types import PlaneKey
 
 if TYPE_CHECKING:
@@ -49,10 +48,14 @@ class FileSource:
         return (self.id,)
 
     @property
+    def channel_axis(self) -> None:
+        """None: the channels of a file are its last axis, which its label layer does not have."""
+        return None
+
+    @property
     def shape(self) -> tuple[int, int]:
-        """(rows, columns); reads the file."""
-        height, width = to_rgb(_pixels(self.path), self.recipe).shape[:2]
-        return height, width
+        """(rows, columns); reads the file the first time."""
+        return _shape(self.path, _stamp(self.path))
 
     def plane_shape(self, plane: PlaneKey) -> tuple[int, int]:
         """Return (rows, columns)."""
@@ -82,8 +85,17 @@ def path_of(source_id: str) -> Path | None:
 
 
 def _pixels(path: Path) -> NDArray[Any]:
-    stamp = path.stat().st_mtime_ns if path.is_file() else 0
-    return _read(path, stamp)
+    return _read(path, _stamp(path))
+
+
+def _stamp(path: Path) -> int:
+    return path.stat().st_mtime_ns if path.is_file() else 0
+
+
+@lru_cache(maxsize=4096)
+def _shape(path: Path, stamp: int) -> tuple[int, int]:
+    height, width = _read(path, stamp).shape[:2]
+    return int(height), int(width)
 
 
 @lru_cache(maxsize=2)

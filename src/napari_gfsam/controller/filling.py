@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from psygnal import Signal
@@ -39,29 +39,38 @@ class Filling:
     def __init__(self, ours: OurLayers, references: References, models: Models, jobs: JobRunner) -> None:
         self._ours, self._references, self._models, self._jobs = ours, references, models, jobs
         self._stop: Callable[[], None] | None = None
+        self._layer: Any = None
         self._paint: Callable[[BoolArray], None] | None = None
         jobs.finished.connect(self._on_mask)
         jobs.failed.connect(self.failed.emit)
 
     @property
     def on(self) -> bool:
-        """Whether clicks paint."""
-        return self._stop is not None
+        """Whether clicks paint; not once the layer is gone."""
+        return self._stop is not None and self._layer in self._ours.viewer.layers
 
     def start(self, row: ReferenceRow) -> None:
-        """Let clicks in the reference's label layer paint; nothing is done if the layer is gone."""
+        """Let clicks in the reference's label layer paint; nothing is done if the layer is gone.
+
+        Raises
+        ------
+        ImageError
+            If the layer has other pixels than the picture.
+        """
         self.stop()
         layer = find_layer(self._ours.viewer, row.labels_layer)
         if layer is not None:
+            self._references.require_same_pixels(row, layer)
             self._ours.viewer.layers.selection.active = layer
             layer.mode = "pan_zoom"
+            self._layer = layer
             self._stop = on_click(layer, partial(self._click, layer, row))
 
     def stop(self) -> None:
         """Let clicks be clicks again."""
         if self._stop is not None:
             self._stop()
-            self._stop = None
+            self._stop = self._layer = None
 
     def close(self) -> None:
         """Stop, and wait a little for a mask on its way."""
@@ -79,8 +88,13 @@ class Filling:
 
     def _on_mask(self, mask: BoolArray) -> None:
         paint, self._paint = self._paint, None
-        if paint is not None:
+        if paint is None:
+            return
+        try:
             paint(mask)
+        except ValueError as error:  # whose message is a sentence
+            self.failed.emit(str(error))
+        else:
             self.filled.emit()
 
 

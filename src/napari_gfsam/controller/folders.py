@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
 
 from napari_gfsam.bridge.files import close_picture, open_picture
+from napari_gfsam.bridge.identity import facts_of, our_layers
 from napari_gfsam.bridge.ours import Role
 from napari_gfsam.bridge.proposals import read_plane, write_plane
 from napari_gfsam.controller.files import FileSource, path_of
-from napari_gfsam.imaging import ImageError, PixelRecipe
+from napari_gfsam.imaging import ImageError, PixelRecipe, to_rgb
 from napari_gfsam.session.packing import PackedPlane, pack
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from pathlib import Path
+    from collections.abc import Iterable, Mapping
 
     from napari_gfsam.bridge.ours import OurLayers
     from napari_gfsam.controller.sources import Sources
@@ -65,6 +66,15 @@ class Folders:
         self._picked.pop(folder, None)
         self.changed.emit()
 
+    def saved(self) -> dict[str, bool]:
+        """Return which folders are on the list and picked, as JSON-ready values."""
+        return {str(folder): on for folder, on in self._picked.items()}
+
+    def restore(self, saved: Mapping[str, bool]) -> None:
+        """Put what `saved` gave in the place of all."""
+        self._picked, self._accepted = {Path(folder): bool(on) for folder, on in saved.items()}, {}
+        self.changed.emit()
+
     def planes(self) -> list[PlaneKey]:
         """Return the planes of all picked folders, each file once, as the references are read."""
         recipe = self._recipe()
@@ -93,19 +103,21 @@ class Folders:
             return
         pixels = source.read(plane)
         self.close()
-        open_picture(self._ours.viewer, source.id, source.name, pixels)
+        shown = pixels if pixels.ndim == 2 else to_rgb(pixels, source.recipe)
+        open_picture(self._ours.viewer, source.id, source.name, shown)
         kept = self._accepted.get(plane)
         if kept is not None:
             write_plane(self._ours.labels(Role.ACCEPTED, self._sources.layer(plane), source.id), plane, kept.unpack())
 
     def close(self) -> None:
         """Take the file that is open out of the viewer with our layers over it; what was accepted is kept."""
-        shown = close_picture(self._ours.viewer)
-        if shown is None:
-            return
+        close_picture(self._ours.viewer)
         self.keep_accepted()
+        # Not by the picture just closed: a person may have closed it, or another one, before.
         for wanted in OVER_FILE:
-            self._ours.remove(wanted, shown)
+            for layer in our_layers(self._ours.viewer, wanted):
+                if path_of(str(facts_of(layer).get("source", ""))) is not None:
+                    self._ours.viewer.layers.remove(layer)
 
     def keep_accepted(self) -> None:
         """Keep what is accepted of the file that is open, as it is now."""
@@ -118,6 +130,10 @@ class Folders:
         """Return what was accepted of a file that is not open."""
         kept = self._accepted.get(plane)
         return None if kept is None else kept.unpack()
+
+    def forget_accepted(self, plane: PlaneKey) -> None:
+        """Forget what was accepted of a file: a person deleted it."""
+        self._accepted.pop(plane, None)
 
     def set_accepted(self, plane: PlaneKey, labels: LabelArray) -> None:
         """Keep what is accepted of a file that is not open."""

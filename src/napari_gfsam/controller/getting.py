@@ -34,7 +34,7 @@ class Getting:
         jobs.reported.connect(self._on_progress)
         jobs.finished.connect(self._on_finished)
         jobs.failed.connect(self._on_failed)
-        jobs.cancelled.connect(self._end)
+        jobs.cancelled.connect(self._on_cancelled)
 
     def fetch(self, preset: str) -> None:
         """Download what is missing of a pair of models, and use it then; the person has agreed to its licence."""
@@ -43,7 +43,8 @@ class Getting:
         self._jobs.start(_fetched(preset))
 
     def use_file(self, path: Path) -> None:
-        """Use a weights file for what it holds, an encoder or a segmenter."""
+        """Use a weights file for what it holds, an encoder or a segmenter; a download under way ends."""
+        self._end()
         self._jobs.start(_recognised(path))
 
     def cancel(self) -> None:
@@ -65,6 +66,10 @@ class Getting:
             self._models.use(**{found.kind: found.id, f"{found.kind}_weights": found.path})
             self.got.emit(f"The next run uses {found.title} from that file.")
         self._end()
+
+    def _on_cancelled(self) -> None:
+        self._end()
+        self.got.emit("The download is stopped; it goes on from there next time.")
 
     def _on_failed(self, sentence: str) -> None:
         self._end()

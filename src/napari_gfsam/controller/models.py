@@ -65,7 +65,7 @@ class Models:
         """Return name, device and why there for people; no torch is imported for it."""
         from napari_gfsam.models.registry import model_preset
 
-        title = model_preset(self._choice.preset).title
+        title = model_preset(self._choice.preset).title.partition(":")[0]
         if "torch" not in sys.modules:
             return title, "device chosen at the first run", ""
         device = self.segmenter.backend.device

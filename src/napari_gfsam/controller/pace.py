@@ -45,15 +45,22 @@ class Estimate:
         Of time.
     disk_bytes
         What its answers take in the session folder, so that they can be corrected later.
+    memory_bytes
+        What the process will hold more of than before, with the bundled models.
     """
 
     seconds: float
     disk_bytes: int
+    memory_bytes: int
 
 
-# Of a stored target: tokens, embedding and maps; and the masks of a class.
-TARGET_BYTES = 7 * MEGABYTE
-CLASS_BYTES = 5 * MEGABYTE
+# Of a stored target: tokens and embedding; and what a class adds (one class: 7 to 12 MB in all on the samples).
+TARGET_BYTES = 6 * MEGABYTE
+CLASS_BYTES = 3 * MEGABYTE
+# Models and one target at work; a target that is kept, up to the bounds of the feature cache and the prediction store.
+MODELS_MEMORY = 1200 * MEGABYTE
+TARGET_MEMORY = 90 * MEGABYTE
+KEPT_MEMORY = 1024 * MEGABYTE
 
 
 def estimate(
@@ -73,7 +80,8 @@ def estimate(
     pace = known or Pace()
     seconds = (0.0 if loaded else pace.load) + n_references * pace.reference
     seconds += n_targets * pace.seconds_per_target(n_classes)
-    return Estimate(seconds, n_targets * (TARGET_BYTES + n_classes * CLASS_BYTES))
+    memory = (0 if loaded else MODELS_MEMORY) + min(n_targets * TARGET_MEMORY, KEPT_MEMORY)
+    return Estimate(seconds, n_targets * (TARGET_BYTES + n_classes * CLASS_BYTES), memory)
 
 
 class Meter:

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from napari_gfsam.bridge.align import lies_over
 from napari_gfsam.bridge.identity import find_layer, is_ours, layer_id
-from napari_gfsam.imaging import ImageError
+from napari_gfsam.controller.files import path_of
+from napari_gfsam.imaging import ImageError, PixelRecipe
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from napari.components import ViewerModel
     from napari.layers import Image, Layer
 
     from napari_gfsam.bridge.recipes import Reading
     from napari_gfsam.bridge.sources import LayerSource
     from napari_gfsam.controller.sources import Sources
-    from napari_gfsam.imaging import PixelRecipe
     from napari_gfsam.session.types import PlaneKey
 
 
@@ -83,6 +85,20 @@ class Pictures:
         for layer in self.group_of(image):
             self._readings[layer_id(layer)] = replace(self._readings.get(layer_id(layer), LayerReading()), **changes)
 
+    def saved(self) -> dict[str, Any]:
+        """Return how pictures are read as JSON-ready values, by layer."""
+        intensity = self.intensity if isinstance(self.intensity, str) else self.intensity.as_dict()
+        return {
+            "intensity": intensity,
+            "layers": {name: asdict(reading) for name, reading in self._readings.items()},
+        }
+
+    def restore(self, saved: Mapping[str, Any], ids: Mapping[str, str]) -> None:
+        """Put what `saved` gave in the place of all, for layers opened again under other ids."""
+        intensity = saved["intensity"]
+        self.intensity = PixelRecipe.from_dict(intensity) if isinstance(intensity, dict) else intensity
+        self._readings = {ids.get(name, name): LayerReading(**entry) for name, entry in saved["layers"].items()}
+
     def source_over(self, image: Image) -> LayerSource:
         """Return the picture of a layer as a source, as it is shown now.
 
@@ -96,9 +112,11 @@ class Pictures:
             *group, channel_axis=reading.channel_axis, intensity=self.intensity, level=reading.level
         )
 
-    def renewed(self, plane: PlaneKey) -> LayerSource:
+    def renewed(self, plane: PlaneKey) -> Any:
         """Return the source of a plane as it is shown now; errors as `Sources.of`."""
         source = self.sources.of(plane)
+        if path_of(source.id) is not None:  # a file is read as it was when it was taken
+            return source
         found = [find_layer(self._viewer, layer) for layer in source.layers]
         layers = [layer for layer in found if layer is not None]
         if len(layers) < len(found):

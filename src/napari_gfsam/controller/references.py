@@ -8,11 +8,14 @@ from uuid import uuid4
 
 import numpy as np
 
-from napari_gfsam.bridge.identity import find_layer, is_ours, layer_id
+from napari_gfsam.bridge.align import lies_over
+from napari_gfsam.bridge.identity import find_layer, layer_id, role
 from napari_gfsam.bridge.ours import Role
 from napari_gfsam.bridge.paint import paint_on
 from napari_gfsam.bridge.planes import show_plane, shown_plane
+from napari_gfsam.bridge.proposals import read_plane
 from napari_gfsam.bridge.view import look_at
+from napari_gfsam.controller.files import path_of
 from napari_gfsam.controller.runs import ReferenceInput
 from napari_gfsam.core.paint import object_spans
 from napari_gfsam.imaging import ImageError
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
 
     from napari_gfsam.bridge.ours import OurLayers
     from napari_gfsam.bridge.sources import LayerSource
+    from napari_gfsam.controller.folders import Folders
     from napari_gfsam.controller.pictures import Pictures
     from napari_gfsam.core.arrays import LabelArray
     from napari_gfsam.session import Session
@@ -37,6 +41,8 @@ FEWEST_CELLS = 2.0
 BRUSH_SHARE = 1 / 60
 #: Of a label layer that was painted elsewhere, so many planes become references at most.
 MOST_PLANES = 8
+#: The paint of a reference that cannot be read.
+NOTHING = np.zeros((1, 1), dtype=np.uint8)
 
 
 class References:
@@ -44,12 +50,12 @@ class References:
 
     Parameters
     ----------
-    session, ours, pictures
-        State, layers of ours, pictures of the viewer.
+    session, ours, pictures, folders
+        State, layers of ours, pictures of the viewer and of folders.
     """
 
-    def __init__(self, session: Session, ours: OurLayers, pictures: Pictures) -> None:
-        self._session, self._ours, self._pictures = session, ours, pictures
+    def __init__(self, session: Session, ours: OurLayers, pictures: Pictures, folders: Folders) -> None:
+        self._session, self._ours, self._pictures, self._folders = session, ours, pictures, folders
 
     @property
     def _viewer(self) -> ViewerModel:
@@ -77,35 +83,45 @@ class References:
         Raises
         ------
         ImageError
-            If there is no picture under it, or nothing is painted on the plane that is shown or any other.
+            If there is no picture under it, nothing is painted on the plane that is shown or any other, or a label
+            cannot be a class.
         """
         source = self._pictures.source_over(self._pictures.under(labels))
         shown = shown_plane(self._viewer, source)
-        planes = [plane for plane in self._planes(source, shown) if self._ids(labels, source, plane)]
+        planes = [plane for plane in self._planes(source, shown) if self._is_painted(labels, source, plane)]
         if not planes:
             raise ImageError(f"Nothing is painted in {labels.name!r} yet; paint an object, then use it.")
         if len(planes) > MOST_PLANES:
             planes = [shown] if shown in planes else planes[:MOST_PLANES]
+        self._ensure_classes({class_id for plane in planes for class_id in self._ids(labels, source, plane)})
         rows = tuple(self._row(source, plane, labels) for plane in planes)
         self.refresh()
         return rows
 
     def refresh(self, *, everywhere: bool = False) -> None:
-        """Take in what was painted: new planes of label layers that we made (the one shown, or all), new classes."""
+        """Take in what was painted: new planes of label layers made for it (the one shown, or all), new classes.
+
+        Raises
+        ------
+        ImageError
+            If a label cannot be a class.
+        """
         for labels_id in {row.labels_layer for row in self._session.references}:
             labels = find_layer(self._viewer, labels_id)
-            if labels is not None and is_ours(labels):
+            if labels is not None and role(labels) == Role.REFERENCE.value:
                 self._add_painted_planes(labels, everywhere)
         ids = {class_id for row in self._session.references for class_id in np.unique(self.paint(row))}
         ignored = {row.ignore for row in self._session.references}
-        self._session.classes.ensure(ids - ignored)
+        self._ensure_classes(ids - ignored)
         self._session.touch()
 
     def paint(self, row: ReferenceRow) -> LabelArray:
         """Return the (H, W) paint of a reference, a copy; nothing painted where its layers are gone."""
+        if path_of(row.plane.source) is not None:
+            return self._paint_of_file(row.plane)
         labels, source = find_layer(self._viewer, row.labels_layer), self._pictures.get(row.plane)
         if labels is None or source is None:
-            return np.zeros((1, 1), dtype=np.uint8)
+            return NOTHING.copy()
         return paint_on(self._viewer, labels, source, row.plane)
 
     def painted(self) -> tuple[ReferenceRow, ...]:
@@ -165,9 +181,22 @@ class References:
         planes = [] if source is None else self._shown(source)
         return (source, planes[0]) if source is not None and planes else None
 
+    def require_same_pixels(self, row: ReferenceRow, labels: Labels) -> None:
+        """Raise ImageError if a label layer does not have the pixels of a reference's picture: masks cannot go there.
+
+        (Its paint can be read all the same.)
+        """
+        source = self._pictures.get(row.plane)
+        if source is None or not lies_over(labels, self._pictures.sources.layer(row.plane), source.shape):
+            raise ImageError(
+                f"The label layer {labels.name!r} has other pixels than {row.title}, so a click cannot fill there; "
+                "make a new label layer over the picture (New)."
+            )
+
     def forget_layer(self, layer: str) -> None:
-        """Take references off the list whose label layer was deleted."""
-        self._session.references.remove(*(row.id for row in self._session.references.of_layer(layer)))
+        """Take references off the list whose label layer was deleted; those of files come and go with their picture."""
+        rows = self._session.references.of_layer(layer)
+        self._session.references.remove(*(row.id for row in rows if path_of(row.plane.source) is None))
 
     def add(self, plane: PlaneKey, labels: Labels) -> ReferenceRow:
         """Add one plane of a label layer, such as the accepted labels of a corrected target."""
@@ -175,10 +204,22 @@ class References:
 
     def _row(self, source: LayerSource, plane: PlaneKey, labels: Labels) -> ReferenceRow:
         name = layer_id(labels)
-        for row in self._session.references.of_layer(name):
-            if row.plane == plane:
+        for row in self._session.references.of_source(plane.source):
+            if row.plane == plane and (row.labels_layer == name or path_of(plane.source) is not None):
                 return row
         return self._session.references.add(ReferenceRow(uuid4().hex, plane, name, source.title(plane)))
+
+    def _paint_of_file(self, plane: PlaneKey) -> LabelArray:
+        """Return what is accepted of a picture from a folder, open or not."""
+        layer = self._ours.find(Role.ACCEPTED, plane.source)
+        kept = self._folders.accepted(plane) if layer is None else read_plane(layer, plane)
+        return NOTHING.copy() if kept is None else kept
+
+    def _ensure_classes(self, ids: set[int]) -> None:
+        try:
+            self._session.classes.ensure(ids)
+        except ValueError as error:  # whose message is a sentence
+            raise ImageError(str(error)) from error
 
     def _arm(self, labels: Labels, side: int) -> None:
         self._viewer.layers.selection.active = labels
@@ -207,6 +248,9 @@ class References:
         for places in np.ndindex(*lengths):
             index = tuple(new if old >= 0 else -1 for new, old in zip(places, like.index, strict=True))
             yield replace(like, index=index)
+
+    def _is_painted(self, labels: Labels, source: LayerSource, plane: PlaneKey) -> bool:
+        return bool(paint_on(self._viewer, labels, source, plane).any())
 
     def _ids(self, labels: Labels, source: LayerSource, plane: PlaneKey) -> set[int]:
         return {int(class_id) for class_id in np.unique(paint_on(self._viewer, labels, source, plane))} - {0}

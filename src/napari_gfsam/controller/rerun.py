@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from napari_gfsam.session.types import PlaneKey, Target
 
 AGAIN = (TargetState.PROPOSED, TargetState.SKIPPED)
+#: Not reached yet by the run that the new one puts an end to.
+UNREACHED = (TargetState.WAITING, TargetState.RUNNING)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,8 +66,9 @@ class Rerun:
         targets = {target.plane: target for target in self._session.queue if target.state in AGAIN}
         found = {key: self._session.proposals.merged(key) for key in targets}
         merged = {key: pack(labels) for key, labels in found.items() if labels is not None}
-        if targets:
-            self._running.start(self._references.inputs(), list(targets))
+        unreached = [target.plane for target in self._session.queue if target.state in UNREACHED]
+        if targets or unreached:
+            self._running.start(self._references.inputs(), [*targets, *unreached])
         self._before = _Before(row.id, self._session.generation, targets, merged)
 
     @property
@@ -98,15 +101,15 @@ class Rerun:
         before, self._before = self._before, None
         if before is None:
             return
-        self._running.cancel()
+        self._running.cancel_and_forget()
         self._session.references.remove(before.reference)
         for plane in self._done(before):
             if self._session.store.swap(plane) and plane in before.merged:
                 self._session.history.forget(plane)
                 self._sheets.look(plane)
                 self._sheets.show_answer(plane, before.merged[plane].unpack())
-                old = before.targets[plane]
-                self._session.queue.update(plane, state=old.state, score=old.score, note=old.note, run=old.run)
+                self._session.queue.put([before.targets[plane]])
+        self._session.queue.put(before.targets[plane] for plane in self._failed(before))
         current = self._session.queue.current
         if current is not None:
             self._review.go_to(current, move=False)
@@ -116,5 +119,12 @@ class Rerun:
         self._before = None
 
     def _done(self, before: _Before) -> list[PlaneKey]:
+        return self._in_state(before, AGAIN)
+
+    def _failed(self, before: _Before) -> list[PlaneKey]:
+        return self._in_state(before, (TargetState.FAILED,))
+
+    def _in_state(self, before: _Before, states: tuple[TargetState, ...]) -> list[PlaneKey]:
+        """Return the targets that the re-run has reached, by how they stand now."""
         found = (self._session.queue.get(plane) for plane in before.targets)
-        return [t.plane for t in found if t is not None and t.run == before.run and t.state in AGAIN]
+        return [t.plane for t in found if t is not None and t.run == before.run and t.state in states]

@@ -11,6 +11,7 @@ from napari_gfsam.bridge.ours import Role
 from napari_gfsam.bridge.planes import show_plane, shown_plane
 from napari_gfsam.bridge.view import is_in_view, look_at
 from napari_gfsam.controller.correcting import CorrectionError
+from napari_gfsam.controller.files import path_of
 from napari_gfsam.imaging import ImageError
 from napari_gfsam.session.history import Command
 from napari_gfsam.session.painting import AcceptMode
@@ -79,10 +80,15 @@ class Review:
         if not is_in_view(self._ours.viewer, over, plane, source.shape):
             look_at(self._ours.viewer, over, plane, source.shape)
 
+    def come_to(self, plane: PlaneKey) -> None:
+        """Take a target under review, unless it is and the viewer shows it; errors as `go_to`."""
+        if plane != self._session.queue.current or plane != self.shown(plane.source):
+            self.go_to(plane)
+
     def follow(self) -> None:
         """Take the target under review that the sliders show, if it is one that has been found."""
         for source_id in dict.fromkeys(target.plane.source for target in self._session.queue):
-            plane = self._shown(source_id)
+            plane = self.shown(source_id)
             if plane is None or plane == self._session.queue.current:
                 continue
             target = self._session.queue.get(plane)
@@ -99,10 +105,11 @@ class Review:
         self._step(self._session.queue.previous_before(self._session.queue.current))
 
     def skip(self) -> None:
-        """Leave the target for later and go on."""
+        """Leave the target for later (an accepted one as it is) and go on."""
         plane = self._required()
         following = self._session.queue.next_after(plane)
-        self._session.queue.update(plane, state=TargetState.SKIPPED)
+        if not self._session.queue.is_accepted(plane):
+            self._session.queue.update(plane, state=TargetState.SKIPPED)
         self._step(following)
 
     def accept(self, *, stay: bool = False) -> None:
@@ -125,6 +132,24 @@ class Review:
             self._accept(planes, f"accept {len(planes)} targets")
         return len(planes)
 
+    def forget_accepted(self, source: str) -> None:
+        """Take targets back into the review whose accepted labels a person deleted."""
+        for target in self._session.queue.of_source(source):
+            if target.state == TargetState.ACCEPTED and not self._is_closed_file(target.plane):
+                self._session.queue.update(target.plane, state=TargetState.PROPOSED)
+                self._session.accepted.forget([target.plane])
+                self._folders.forget_accepted(target.plane)
+
+    def forget_picture(self, source: str) -> None:
+        """Forget the targets of a picture that a person closed, but for those whose accepted labels are there."""
+        kept = self._ours.find(Role.ACCEPTED, source) is not None
+        targets = self._session.queue.of_source(source)
+        gone = [target.plane for target in targets if not (kept and target.state == TargetState.ACCEPTED)]
+        for plane in gone:
+            self._session.history.forget(plane)
+        self._session.forget(gone)
+        self._session.references.remove(*(row.id for row in self._session.references.of_source(source)))
+
     def _accept(self, planes: Iterable[PlaneKey], title: str) -> None:
         self._correcting.take_strokes()
         states = {plane: target for plane in planes if (target := self._session.queue.get(plane)) is not None}
@@ -142,18 +167,29 @@ class Review:
         return step
 
     def _undo(self, steps: list[AcceptStep], states: dict[PlaneKey, Target]) -> None:
-        for step in steps:
+        for step in self._possible(steps):
             labels = self._session.accepted.undo(step, self._sheets.accepted(step.plane))
             self._sheets.write_accepted(step.plane, labels)
             self._session.queue.update(step.plane, state=states[step.plane].state)
-        self.go_to(steps[0].plane)
+        self._bring_first(steps)
 
     def _redo(self, steps: list[AcceptStep]) -> None:
-        for step in steps:
+        for step in self._possible(steps):
             labels = self._session.accepted.redo(step, self._sheets.accepted(step.plane))
             self._sheets.write_accepted(step.plane, labels)
             self._session.queue.update(step.plane, state=TargetState.ACCEPTED)
+        self._bring_first(steps)
         self.accepted.emit(tuple(step.plane for step in steps))
+
+    def _possible(self, steps: list[AcceptStep]) -> list[AcceptStep]:
+        """Return the steps but for those on labels that a person deleted with their picture."""
+        return [step for step in steps if self._sheets.takes_accepted(step.plane)]
+
+    def _bring_first(self, steps: list[AcceptStep]) -> None:
+        """Show what was undone or done again, as far as its picture is there."""
+        plane = steps[0].plane
+        if plane in self._session.queue and self._sources.can_open(plane):
+            self.come_to(plane)
 
     def _step(self, plane: PlaneKey | None) -> None:
         if plane is not None:
@@ -176,7 +212,8 @@ class Review:
         if layer is not None:
             self._ours.viewer.layers.selection.active = layer
 
-    def _shown(self, source_id: str) -> PlaneKey | None:
+    def shown(self, source_id: str) -> PlaneKey | None:
+        """Return the plane of a picture that the viewer shows, ``None`` if it shows none."""
         source = self._sources.get(source_id)
         if source is None:
             return None
@@ -184,6 +221,9 @@ class Review:
             return shown_plane(self._ours.viewer, source)
         except ImageError:  # 3D, or the sliders stand elsewhere: nothing to follow
             return None
+
+    def _is_closed_file(self, plane: PlaneKey) -> bool:
+        return path_of(plane.source) is not None and not self._sources.is_open(plane)
 
     def _is_ours(self, source_id: str) -> bool:
         """Tell whether the review is of this picture now: of several in one place, sliders do not choose."""

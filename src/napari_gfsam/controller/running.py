@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from psygnal import Signal
@@ -41,6 +42,8 @@ class Running:
         self._models, self._jobs = models, jobs
         self._pace: Pace | None = None
         self._planes: tuple[PlaneKey, ...] = ()
+        self._before: dict[PlaneKey, Target] = {}
+        self._unwanted = 0
         self._bar: ActivityBar | None = None
         jobs.reported.connect(self._on_report)
         jobs.overtaken.connect(self._on_overtaken)
@@ -74,8 +77,12 @@ class Running:
         targets = [(plane, self._sources.of(plane)) for plane in planes]
         self._settle()
         run = self._session.next_generation()
-        queue = self._session.queue
-        queue.put(Target(plane, source.title(plane), TargetState.WAITING, run=run) for plane, source in targets)
+        known = {plane: self._session.queue.get(plane) for plane in planes}
+        self._before = {plane: target for plane, target in known.items() if target is not None}
+        self._session.queue.put(
+            replace(known[plane] or Target(plane, source.title(plane)), state=TargetState.WAITING)
+            for plane, source in targets
+        )
         self._planes = tuple(planes)
         self._bar = ActivityBar(f"GF-SAM on {len(planes)} target{'s' if len(planes) > 1 else ''}", self.cancel)
         steps = run_targets(
@@ -93,6 +100,11 @@ class Running:
         """End the run within one batch of prompts; what is finished stays."""
         self._jobs.cancel()
 
+    def cancel_and_forget(self) -> None:
+        """End the run; what it has finished but not told yet is not wanted any more."""
+        self._unwanted = self._session.generation
+        self._jobs.cancel()
+
     def close(self) -> None:
         """Stop and wait a little."""
         self._jobs.stop()
@@ -108,7 +120,7 @@ class Running:
         elif isinstance(event, TargetDone):
             self._take(event)
         elif isinstance(event, TargetFailed):
-            self._session.queue.update(event.plane, state=TargetState.FAILED, note=event.sentence)
+            self._session.queue.update(event.plane, state=TargetState.FAILED, note=event.sentence, run=event.run)
 
     def _on_overtaken(self, event: RunEvent) -> None:
         """Take in what a cancelled run has already stored, unless the new run does it again."""
@@ -118,6 +130,10 @@ class Running:
     def _take(self, event: TargetDone) -> None:
         if event.plane not in self._session.queue:  # taken off the list meanwhile
             self._session.store.drop([event.plane])
+            return
+        if event.run <= self._unwanted:
+            if not self._session.store.swap(event.plane):
+                self._session.store.drop([event.plane])
             return
         self._session.history.forget(event.plane)
         self._sheets.look(event.plane)
@@ -144,14 +160,11 @@ class Running:
         self.ended.emit(f"Cancelled: {done} of {count} targets are finished and stay.")
 
     def _settle(self) -> None:
-        """Forget the run: targets it did not reach leave the queue, unless an earlier run had proposed something."""
+        """Forget the run: targets it did not reach are again what they were before it, new ones leave the queue."""
         left = [plane for plane in self._planes if self._is_open(plane)]
-        store = self._session.store
-        for plane in left:
-            if plane in store:
-                self._session.queue.update(plane, state=TargetState.PROPOSED)
-        self._session.queue.remove(plane for plane in left if plane not in store)
-        self._planes = ()
+        self._session.queue.put(self._before[plane] for plane in left if plane in self._before)
+        self._session.queue.remove(plane for plane in left if plane not in self._before)
+        self._planes, self._before = (), {}
         if self._bar is not None:
             self._bar.close()
             self._bar = None

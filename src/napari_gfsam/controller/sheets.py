@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_gfsam.bridge.align import on_plane
+from napari_gfsam.bridge.clicks import plane_yx
 from napari_gfsam.bridge.identity import facts_of, role
 from napari_gfsam.bridge.ours import OurLayers, Role
 from napari_gfsam.bridge.proposals import read_plane, write_plane
 from napari_gfsam.controller.files import FileSource
+from napari_gfsam.imaging import ImageError
 
 if TYPE_CHECKING:
     from napari.layers import Labels, Layer
@@ -64,9 +67,12 @@ class Sheets:
         """Take in a person's strokes on a proposal: all paint before and after; the same object if nothing is new."""
         before = self._session.proposals.paint(plane)
         layer = self._ours.find(Role.PROPOSAL, plane.source)
-        if layer is None or before is None:  # a deleted layer is no stroke
+        if layer is None:  # a deleted layer is no stroke
             return before, before
-        return before, self._session.proposals.look(plane, read_plane(layer, plane))
+        seen = read_plane(layer, plane)
+        if before is None and not seen.any():
+            return None, None
+        return before, self._session.proposals.look(plane, seen)
 
     def proposal(self, plane: PlaneKey) -> LabelArray:
         """Return what stands in the proposal now, strokes included; ValueError before any run."""
@@ -75,23 +81,46 @@ class Sheets:
 
     def accepted(self, plane: PlaneKey) -> LabelArray:
         """Return the accepted labels of a plane as they are now; errors as `layer`."""
-        if not self._sources.is_open(plane) and isinstance(self._sources.get(plane.source), FileSource):
+        if self._is_closed_file(plane):
             kept = self._folders.accepted(plane)
             return np.zeros_like(self._session.proposals.compose(plane)) if kept is None else kept
-        return read_plane(self.layer(Role.ACCEPTED, plane), plane)
+        return read_plane(self._accepted_layer(plane), plane)
 
     def write_accepted(self, plane: PlaneKey, labels: LabelArray) -> None:
         """Write the accepted labels of a plane; errors as `layer`."""
-        if not self._sources.is_open(plane) and isinstance(self._sources.get(plane.source), FileSource):
+        if self._is_closed_file(plane):
             self._folders.set_accepted(plane, labels)
-            return
-        write_plane(self.layer(Role.ACCEPTED, plane), plane, labels)
+        else:
+            write_plane(self._accepted_layer(plane), plane, labels)
 
-    def at_pointer(self, layer: Any, plane: PlaneKey) -> tuple[float, float]:
-        """Return where the mouse points in a plane: (row, column), pixel centres at integers."""
-        from napari_gfsam.bridge.clicks import plane_yx
+    def takes_accepted(self, plane: PlaneKey) -> bool:
+        """Tell whether accepted labels of a plane can be read and written: its picture or their layer is there."""
+        there = self._is_closed_file(plane) or self._sources.is_open(plane)
+        return there or self._ours.find(Role.ACCEPTED, plane.source) is not None
 
-        return plane_yx(layer, plane, self._ours.viewer.cursor.position)
+    def at_pointer(self, plane: PlaneKey) -> tuple[float, float]:
+        """Return where the mouse points in a plane: (row, column), pixel centres at integers.
+
+        Raises
+        ------
+        napari_gfsam.imaging.ImageError
+            If it does not point at the plane: beside the picture, or while another plane is shown.
+        """
+        layer, world = self.layer(Role.PROPOSAL, plane), self._ours.viewer.cursor.position
+        y, x = plane_yx(layer, plane, world)
+        height, width = (layer.data.shape[axis] for axis in plane.axes_yx)
+        inside = -0.5 <= y < height - 0.5 and -0.5 <= x < width - 0.5
+        if not inside or not on_plane(plane, layer.world_to_data(world))[0]:
+            raise ImageError("The pointer is not on the target under review; point at it and press the key again.")
+        return y, x
+
+    def _accepted_layer(self, plane: PlaneKey) -> Labels:
+        """Return the layer of accepted labels: over a picture that a person closed it may still be there."""
+        layer: Labels | None = self._ours.find(Role.ACCEPTED, plane.source)
+        return self.layer(Role.ACCEPTED, plane) if layer is None else layer
+
+    def _is_closed_file(self, plane: PlaneKey) -> bool:
+        return isinstance(self._sources.get(plane.source), FileSource) and not self._sources.is_open(plane)
 
     def _fill(self, layer: Layer) -> None:
         """Write all proposals into a layer that was just made: the first, or one for a layer that was deleted."""

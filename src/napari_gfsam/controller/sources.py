@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from napari_gfsam.bridge.identity import find_layer
 from napari_gfsam.bridge.planes import layer_of
 from napari_gfsam.bridge.sources import source_of
+from napari_gfsam.controller.files import path_of
 from napari_gfsam.imaging import ImageError
 
 if TYPE_CHECKING:
@@ -62,6 +63,18 @@ class Sources:
         """Tell whether a plane's picture is in the viewer."""
         source = self._known.get(plane.source)
         return source is not None and all(find_layer(self._viewer, layer) is not None for layer in source.layers)
+
+    def can_open(self, plane: PlaneKey) -> bool:
+        """Tell whether a plane's picture is in the viewer or comes from a file."""
+        return self.is_open(plane) or path_of(plane.source) is not None
+
+    def of_layer(self, layer: str) -> list[str]:
+        """Return the ids of the pictures that a layer is part of, files left out."""
+        return [name for name, source in self._known.items() if layer in source.layers and path_of(name) is None]
+
+    def drop(self, source_id: str) -> None:
+        """Let go of a picture and its memory."""
+        self._known.pop(source_id, None)
 
     def layer(self, plane: PlaneKey) -> Layer:
         """Return the layer over which a plane's labels lie; errors as `of`."""

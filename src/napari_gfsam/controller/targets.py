@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
 
@@ -14,7 +14,7 @@ from napari_gfsam.session.picks import PlanesPick
 from napari_gfsam.session.types import PlaneKey
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from napari.components import ViewerModel
     from napari.layers import Image
@@ -59,10 +59,9 @@ class Targets:
 
     def planes_of(self, image: Image) -> PlanesPick:
         """Return which planes of a stack are targets."""
-        known = self._planes.get(layer_id(image))
-        if known is not None:
-            return known
-        axes = self.axes(image)
+        known, axes = self._planes.get(layer_id(image)), self.axes(image)
+        if known is not None and (known.which == "this" or any(axis.axis == known.axis for axis in axes)):
+            return known  # else what was picked lies along an axis that is now rows or columns
         return PlanesPick("all", axes[0].axis, 0, axes[0].length) if axes else PlanesPick()
 
     def axes(self, image: Image) -> list[StackAxis]:
@@ -111,6 +110,17 @@ class Targets:
             }
             for name in names
         }
+
+    def restore(self, saved: Mapping[str, Any], ids: Mapping[str, str]) -> None:
+        """Put what `saved` gave in the place of all, for layers opened again under other ids."""
+        self._picked, self._planes = {}, {}
+        for old, entry in saved.items():
+            name = ids.get(old, old)
+            if entry["picked"] is not None:
+                self._picked[name] = bool(entry["picked"])
+            if entry["planes"] is not None:
+                self._planes[name] = PlanesPick(**entry["planes"])
+        self.changed.emit()
 
     def _images(self) -> Iterator[Image]:
         return (group[0] for group in self._pictures.groups())

@@ -159,8 +159,7 @@ def load_encoder(
     spec = model_spec(model, "encoder")
     weights = read_weights(spec, path)
     network = build_transformer(spec, weights.state)
-    parts = [part for block in network.blocks for part in (block.attn, block.mlp)]
-    precision = place(network, device, parts, _probe)
+    precision = place(network, device, narrow_parts(network), _probe)
     return DinoEncoder(network, spec, weights.sha256, precision=precision, compiled=compiled)
 
 
@@ -188,6 +187,11 @@ def build_transformer(spec: ModelSpec, state: State) -> Any:
     load_module(network, state)
     fuse(network)
     return cast("nn.Module", network)
+
+
+def narrow_parts(network: Any) -> list[nn.Module]:
+    """Return what of a transformer may work in 16 bits: attentions and MLPs, not patches, norms and sums."""
+    return [getattr(block, name) for block in network.blocks for name in ("attn", "mlp") if hasattr(block, name)]
 
 
 def _probe(network: Any) -> Tensor:

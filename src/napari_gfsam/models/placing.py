@@ -104,9 +104,14 @@ class Compiled:
         Whether to compile at all.
     backend
         Of torch's compiler.
+
+    Attributes
+    ----------
+    problem
+        Why it was not compiled; empty where it was, or was not to be.
     """
 
-    def __init__(self, function: Callable[..., Tensor], *, wanted: bool, backend: str = "inductor") -> None:
+    def __init__(self, function: Callable[..., Tensor], *, wanted: bool, backend: Any = "inductor") -> None:
         self._plain = function
         self._fast: Any = torch.compile(function, dynamic=False, backend=backend) if wanted else None
         self.problem = ""
@@ -121,6 +126,6 @@ class Compiled:
             # A missing compiler or an operator it does not know; what is wrong with the input, the plain call says.
             if is_out_of_memory(error):
                 raise
-            self._fast, self.problem = None, first_line(error)
+            self._fast, self.problem = None, " ".join(str(error).split())
             return self._plain(*given)
         return made

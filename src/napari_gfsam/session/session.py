@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from napari_gfsam.core.arrays import LabelArray
+    from napari_gfsam.session.packing import PackedPlane
     from napari_gfsam.session.saved import SavedLayer, SavedSource
     from napari_gfsam.session.store import Archive
     from napari_gfsam.session.types import PlaneKey, Target
@@ -75,6 +76,11 @@ class Session:
             if self._folder is None:
                 self._folder = SessionFolder.create(self._root)
             return self._folder
+
+    @property
+    def root(self) -> Path | None:
+        """Where session folders are made; ``None`` for `folder.default_root`."""
+        return self._root
 
     @property
     def size_bytes(self) -> int:
@@ -137,8 +143,8 @@ class Session:
         layers: Iterable[SavedLayer] = (),
         sources: Iterable[SavedSource] = (),
         choices: Mapping[str, Any] | None = None,
-        paint: Mapping[str, LabelArray] | None = None,
-        labels: Mapping[PlaneKey, LabelArray] | None = None,
+        paint: Mapping[str, LabelArray | PackedPlane] | None = None,
+        labels: Mapping[PlaneKey, LabelArray | PackedPlane] | None = None,
     ) -> SavedSession:
         """Describe the session as it is now; `write` puts it on disk, from any thread.
 
@@ -147,9 +153,9 @@ class Session:
         layers, sources, choices
             What only the viewer knows.
         paint
-            (H, W) ids of references by the id of their row; those not given are as at the last snapshot.
+            (H, W) ids of references by the id of their row, packed or not; those not given are as at the last snapshot.
         labels
-            (H, W) accepted labels by plane; those not given are as at the last snapshot.
+            (H, W) accepted labels by plane, packed or not; those not given are as at the last snapshot.
 
         Raises
         ------
@@ -236,7 +242,7 @@ class Session:
             self.proposals.restore(plane, planes.get(found.merged), planes.get(found.paint))
             self.accepted.restore(plane, planes.get(found.written))
             self.store.adopt(plane, found.prediction, found.decisions)
-        self.queue.restore([_waiting_again(found.target) for found in saved.targets], saved.current)
+        self.queue.restore([_settled(found) for found in saved.targets], saved.current)
 
     def close(self) -> None:
         """Let go of memory and of the folder, which can be gone on with later."""
@@ -268,6 +274,8 @@ class Session:
         )
 
 
-def _waiting_again(target: Target) -> Target:
-    """Return a target as it stands once the run that worked on it is gone."""
-    return replace(target, state=TargetState.WAITING) if target.state == TargetState.RUNNING else target
+def _settled(found: SavedTarget) -> Target:
+    """Return a target as it stands once the run that was to reach it is gone: what it had before counts again."""
+    if found.target.state not in (TargetState.RUNNING, TargetState.WAITING):
+        return found.target
+    return replace(found.target, state=TargetState.PROPOSED if found.merged else TargetState.WAITING)

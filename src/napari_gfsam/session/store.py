@@ -98,7 +98,7 @@ class PredictionStore:
     is_accepted
         Tells whether a plane was accepted: its prediction is the first to go when the disk is full.
     memory_bytes
-        Memory to hold at most; the latest used always stays.
+        Memory to hold at most; the latest used, and what waits for `flush`, always stay.
     capacity_bytes
         Room on disk to take at most; the latest put always stays.
     """
@@ -123,6 +123,7 @@ class PredictionStore:
         self._recent: OrderedDict[_Version, None] = OrderedDict()
         self._waiting: dict[str, Prediction] = {}
         self._sizes: dict[str, int] = {}
+        self._named: set[str] = set()
         self._deleted = False
         self._lock = RLock()
         self._writing = RLock()
@@ -247,6 +248,7 @@ class PredictionStore:
             if entry is None:
                 return None
             self._set_aside(entry.now)
+            self._named.add(entry.now.file)
             return entry.now.file, entry.now.decisions
 
     def flush(self) -> None:
@@ -270,10 +272,12 @@ class PredictionStore:
             self.changed.emit()
 
     def sweep(self, used: Iterable[str]) -> None:
-        """Delete files that neither the store nor a description just written needs."""
+        """Delete files that neither the store, nor a description just written, nor one yet to be written needs."""
+        written = set(used)
         with self._writing:
             with self._lock:
-                kept = {*used, *self._files(), *self._waiting}
+                self._named -= written
+                kept = {*written, *self._named, *self._files(), *self._waiting}
             for path in self._folder().glob("*.safetensors"):
                 if NAME.fullmatch(path.name) and path.name not in kept:
                     self._unlink(path.name)

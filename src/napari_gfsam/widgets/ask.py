@@ -30,13 +30,6 @@ def ask_file(parent: QWidget, title: str, kinds: str, answer: Callable[[Path], N
     return _ask_path(dialog, answer)
 
 
-def ask_new_file(parent: QWidget, title: str, kinds: str, answer: Callable[[Path], None]) -> QFileDialog:
-    """Ask where to save; Qt asks again before a file is replaced."""
-    dialog = QFileDialog(parent, title, "", kinds)
-    dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
-    return _ask_path(dialog, answer)
-
-
 def ask_color(parent: QWidget, title: str, now: Rgb, answer: Callable[[Rgb], None]) -> QColorDialog:
     """Ask for a colour."""
 
@@ -52,12 +45,16 @@ def ask_color(parent: QWidget, title: str, now: Rgb, answer: Callable[[Rgb], Non
 
 def ask_consent(parent: QWidget, question: str, consent: str, answer: Callable[[], None]) -> QMessageBox:
     """Ask before something that cannot be undone; `consent` is the text of the button that does it."""
+
+    def hand_on() -> None:
+        answer()
+
     dialog = QMessageBox(QMessageBox.Icon.Warning, "", question, QMessageBox.StandardButton.Cancel, parent)
     dialog.setTextFormat(Qt.TextFormat.PlainText)
     agree = dialog.addButton(consent, QMessageBox.ButtonRole.AcceptRole)
     dialog.setDefaultButton(QMessageBox.StandardButton.Cancel)
     if agree is not None:
-        agree.clicked.connect(answer)
+        agree.clicked.connect(hand_on)
     _open(dialog)
     return dialog
 

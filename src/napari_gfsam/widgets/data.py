@@ -68,6 +68,8 @@ class ModelRow:
         Whether the next run uses it.
     here
         Whether its files are on this machine.
+    terms
+        Licences, and what they ask.
     """
 
     id: str
@@ -75,6 +77,7 @@ class ModelRow:
     detail: str = ""
     used: bool = False
     here: bool = True
+    terms: str = ""
 
 
 @dataclass(frozen=True, slots=True)

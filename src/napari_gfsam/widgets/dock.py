@@ -76,6 +76,7 @@ class Dock(QWidget):
 
     def refresh(self) -> None:
         """Show how things stand now."""
+        self.desk.tidy()
         standing = self.desk.standing()
         self.next_step.show_step(next_step(standing))
         review = self.stages.currentIndex() == 1 and bool(len(self.desk.session.queue))
@@ -143,6 +144,7 @@ class Dock(QWidget):
         self._links.connect(desk.running.ended, self._on_ended)
         self._links.connect(desk.running.failed, self._on_ended_badly)
         self._links.connect(desk.running.done, self._on_done)
+        self._links.connect(desk.saving.brought_back, self._on_brought_back)
         self.welcome.example_requested.connect(desk.guarded(desk.open_example))
         self.welcome.label_requested.connect(desk.guarded(self._prepare.new_reference))
         self.stages.stage_chosen.connect(self._soon)
@@ -189,7 +191,9 @@ class Dock(QWidget):
 
     def _go_on(self) -> None:
         self.resume.hide()
-        self.desk.go_on()
+        self.desk.saving.bring_back()
+
+    def _on_brought_back(self, _: object) -> None:
         self.stages.show_stage("review" if len(self.desk.session.queue) else "prepare")
         self._soon()
 

@@ -182,6 +182,7 @@ class Prepare:
         active = self._desk.viewer.layers.selection.active
         self._classes.show_classes(tuple(self._desk.session.classes), getattr(active, "selected_label", None))
         self._classes.ask_painted(self._desk.references.question())
+        self._references.set_partly_painted(any(row.painted_fully is False for row in self._desk.session.classes))
 
     def _show_targets(self) -> None:
         rows = [self._row(group) for group in self._desk.pictures.groups()]

@@ -57,6 +57,8 @@ class Reviewing:
         corrections.redo_requested.connect(guarded(desk.correcting.redo))
         corrections.overlay_toggled.connect(guarded(desk.overlays.show))
         desk.correcting.reading_changed.connect(self._show_reading)
+        # In this order: a click on a cluster also switches it, and what is shown then has other clusters perhaps.
+        desk.correcting.shown.connect(self._forget_cluster)
         desk.clusters.clicked.connect(self._remember_cluster)
 
     def _choose(self, plane: PlaneKey) -> None:
@@ -86,11 +88,14 @@ class Reviewing:
         self._panel.show_above(len(self._desk.session.queue.above(score)))
 
     def _show_reading(self, name: str, place: str) -> None:
-        self._panel.corrections.show_reading(f"{place}: {name}" if name else "")
+        self._panel.corrections.show_reading(": ".join(part for part in (place, name) if part))
 
     def _remember_cluster(self, cluster: ClusterId) -> None:
         self._cluster = cluster
         self._panel.show_actions(self._actions())
+
+    def _forget_cluster(self, _: object) -> None:
+        self._cluster = None
 
     def _move_cluster(self, to_class: int) -> None:
         cluster, self._cluster = self._cluster, None

@@ -97,11 +97,6 @@ class RowsModel(QAbstractTableModel):
         for place in places:
             self.dataChanged.emit(self.index(place, 0), self.index(place, last))
 
-    @property
-    def columns(self) -> tuple[Column[Any], ...]:
-        """What is shown of a row."""
-        return self._columns
-
     def key_at(self, place: int) -> Any:
         """Return the key of the row at a place, ``None`` where there is none."""
         return self._key(self._rows[place]) if 0 <= place < len(self._rows) else None

@@ -39,8 +39,9 @@ class StagesBar(QTabBar):
         with QSignalBlocker(self):
             self.setCurrentIndex(STAGES.index(stage))
 
-    def show_review(self, left: int, total: int) -> None:
-        """Say how many targets are left to review; without any target the bar hides."""
+    def show_review(self, accepted: int, total: int) -> None:
+        """Say how many targets are not accepted yet; without any target the bar hides."""
+        left = total - accepted
         self.setTabText(1, f"Review ({left} left)" if left else "Review")
         self.setVisible(total > 0)
 

@@ -1,4 +1,4 @@
-"""Connects the panels of models, reading and settings to the desk."""
+"""Connects the panels of reading and settings to the desk."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from napari_gfsam.bridge.sources import levels_of
 from napari_gfsam.imaging import ImageError, PixelRecipe
 from napari_gfsam.session.painting import AcceptMode
 from napari_gfsam.session.picks import IntensityPick
-from napari_gfsam.widgets.data import Choice, ModelRow
+from napari_gfsam.widgets.data import Choice
+from napari_gfsam.widgets.modelling import Modelling
 
 if TYPE_CHECKING:
     from napari.layers import Image
 
     from napari_gfsam.controller.desk import Desk
-    from napari_gfsam.models.registry import ModelPreset
     from napari_gfsam.widgets.advanced import AdvancedPanel
     from napari_gfsam.widgets.model_line import ModelLine
 
@@ -34,7 +34,8 @@ class Tuning:
     """What most people never change. Main thread only."""
 
     def __init__(self, desk: Desk, panel: AdvancedPanel, line: ModelLine) -> None:
-        self._desk, self._panel, self._line = desk, panel, line
+        self._desk, self._panel = desk, panel
+        self._models = Modelling(desk, panel, line)
         self._pick = IntensityPick()
         self._connect()
 
@@ -43,9 +44,7 @@ class Tuning:
         self._panel.show_settings(SETTINGS, self._desk.models.settings)
         self._panel.show_replace(REPLACE, self._desk.review.mode)
         self._panel.show_folder(self._desk.session.store.disk_bytes, self._desk.session.store.capacity_bytes)
-        self._panel.models.show_models(_models(self._desk.models.choice.preset))
-        self._panel.models.set_loaded(self._desk.models.loaded)
-        self._show_model()
+        self._models.refresh()
         self._show_reading()
 
     def _connect(self) -> None:
@@ -56,15 +55,9 @@ class Tuning:
         panel.reading.intensity_picked.connect(guarded(self._set_intensity))
         panel.reading.channels_picked.connect(guarded(self._set_channels))
         panel.reading.level_picked.connect(guarded(self._set_level))
-        panel.models.model_chosen.connect(guarded(self._use_model))
-        panel.models.weights_chosen.connect(guarded(desk.getting.use_file))
-        panel.models.unload_requested.connect(guarded(desk.models.unload))
 
     def _set_mode(self, mode: str) -> None:
         self._desk.review.mode = AcceptMode(mode)
-
-    def _use_model(self, preset: str) -> None:
-        self._desk.models.use(preset=preset)
 
     def _set_intensity(self, pick: IntensityPick) -> None:
         self._pick = pick
@@ -80,11 +73,6 @@ class Tuning:
     def _set_level(self, value: str) -> None:
         self._desk.pictures.read(self._desk.image(), level=int(value))
         self._desk.layers_changed.emit()
-
-    def _show_model(self) -> None:
-        title, device, why = self._desk.models.describe()
-        self._line.show_model(title, device, why)
-        self._panel.show_device(f"{device} · {why}" if why else device)
 
     def _show_reading(self) -> None:
         reading = self._panel.reading
@@ -111,22 +99,6 @@ def _channels(group: tuple[Image, ...]) -> list[Choice]:
     if not first.rgb and first.ndim > 2:
         found += [Choice(str(axis), f"Axis {axis} holds channels") for axis in range(first.ndim - 2)]
     return found
-
-
-def _models(used: str) -> list[ModelRow]:
-    """Return the pairs of models that are on this machine."""
-    from napari_gfsam.models.registry import PRESETS
-    from napari_gfsam.models.weights import is_present
-
-    return [
-        ModelRow(preset.id, preset.title, _licences(preset), preset.id == used)
-        for preset in PRESETS.values()
-        if preset.id == used or all(is_present(spec) for spec in preset.models)
-    ]
-
-
-def _licences(preset: ModelPreset) -> str:
-    return " + ".join(dict.fromkeys(spec.licence for spec in preset.models))
 
 
 def _intensity(pick: IntensityPick) -> Any:
