@@ -10,7 +10,7 @@ DOCS_READY := $(VENV)/.docs-ready
 # A virtual display only where there is no display.
 HEADLESS := $(if $(DISPLAY),,xvfb-run -a -s "-screen 0 1280x800x24")
 
-.PHONY: demo test docs lint setup display clean
+.PHONY: demo test docs screenshots lint setup display clean
 
 demo: $(READY)
 	$(BIN)/napari-gfsam demo -o demo-output
@@ -40,6 +40,10 @@ $(DOCS_READY): $(READY)
 
 display:
 	sh tools/install_display.sh
+
+# The pictures of docs/, from a real run of the viewer.
+screenshots: $(READY) display
+	$(HEADLESS) $(BIN)/python tools/make_screenshots.py
 
 clean:
 	rm -rf demo-output dist build site .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -91,7 +91,9 @@ def test_units_are_minded():
     layer = viewer.add_image(np.zeros((4, 5)), units="um")
     labels = viewer.add_labels(np.arange(20).reshape(4, 5), units="mm", scale=(0.001, 0.001))
     source = source_of([layer])
-    assert np.array_equal(paint_on(viewer, labels, source, PlaneKey(source.id)), labels.data)
+    found = paint_on(viewer, labels, source, PlaneKey(source.id))
+    # Before 0.7 napari draws by the numbers alone, so that this paint lies within the first pixel.
+    assert np.array_equal(found, labels.data if hasattr(viewer.dims, "units") else np.zeros((4, 5)))
 
 
 def test_turned_paint_is_read_turned():

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 
@@ -462,7 +463,9 @@ def test_models_device_and_precision_can_be_chosen(desk, monkeypatch):
 
     def load(spec, *, device, compiled):
         told.append((spec.id, spec.path, device.name, device.precision, compiled))
-        return FakeEncoder()
+        encoder = FakeEncoder()
+        encoder.weights_hash = hashlib.sha256(b"x").hexdigest()
+        return encoder
 
     monkeypatch.setattr("napari_gfsam.models.encoders.load_encoder", load)
     weights = desk / "mine.safetensors"

@@ -6,9 +6,8 @@ It is as strict as the real one: an operation on tensors of both places is an er
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
 import torch
@@ -16,6 +15,9 @@ from torch import Tensor
 from torch.utils._mode_utils import no_dispatch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten, tree_map
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 GPU = torch.device("cuda:0")
 aten = torch.ops.aten

@@ -15,8 +15,8 @@ from napari_gfsam.models.decoder import DEVICE_BATCHING, Batching, PreparedImage
 from napari_gfsam.models.decoder_products import Products, onednn_linear
 from napari_gfsam.models.decoder_workers import Workers
 from napari_gfsam.models.device import DeviceMemoryError
-from tests.models.pretend_gpu import GPU, OnGpu, pretended_gpu
 from tests.models.plain_sam import assert_same_masks, plain_logits, random_modules
+from tests.models.pretend_gpu import GPU, OnGpu, pretended_gpu
 
 Modules = tuple[PromptEncoder, MaskDecoder]
 

@@ -6,7 +6,6 @@ import timm
 import torch
 from PIL import Image
 from safetensors.torch import save_file
-from timm.models.vision_transformer import VisionTransformer
 
 from napari_gfsam.models.device import CPU, Device, DeviceMemoryError
 from napari_gfsam.models.encoders import IMAGENET_MEAN, IMAGENET_STD, DinoEncoder, load_encoder, network_input
@@ -80,7 +79,7 @@ def test_a_segmenter_is_no_encoder() -> None:
         load_encoder("mobile_sam")
 
 
-def random_transformer(name: str, size: int) -> VisionTransformer:
+def random_transformer(name: str, size: int) -> torch.nn.Module:
     torch.manual_seed(0)
     network = timm.create_model(name, pretrained=False, img_size=size, num_classes=0).eval().requires_grad_(False)
     for parameter in network.parameters():

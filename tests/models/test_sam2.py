@@ -76,8 +76,13 @@ def test_masks_are_those_of_token_0(plain, segmenter, embedding, library, k):
     model_xy, labels = prompts(k)
     found = segmenter.decode(segmenter.prepare(embedding), model_xy, labels)
     sparse, dense = plain.prompt_encoder(model_xy[None].float(), labels[None], None, None)
-    chosen = []
-    plain.mask_decoder._dynamic_multimask_via_stability = lambda masks, scores: (chosen.append(masks), (masks, scores))[1]
+    chosen: list[Tensor] = []
+
+    def watch(masks: Tensor, scores: Tensor) -> tuple[Tensor, Tensor]:
+        chosen.append(masks)
+        return masks, scores
+
+    plain.mask_decoder._dynamic_multimask_via_stability = watch
     plain.mask_decoder(
         image_embeddings=library[2],
         image_positional_embeddings=plain.get_image_wide_positional_embeddings(),

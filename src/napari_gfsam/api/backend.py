@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
-from threading import RLock
+from threading import Lock, RLock
 from typing import TYPE_CHECKING
 
 from napari_gfsam.api.cache import FeatureCache
@@ -64,7 +65,7 @@ class Backend:
     def __init__(self, model: str | ModelChoice, cache: FeatureCache) -> None:
         self._cache = cache
         self._prepared = FeatureCache(PREPARED_BYTES)
-        self._lock = RLock()
+        self._lock, self._turn = RLock(), Lock()  # the second: a GPU decodes one picture's prompts at a time
         self._choice = ModelChoice(model) if isinstance(model, str) else model
         self._specs = self._choice.specs()
         self._hashes: dict[str, str] = {}
@@ -213,10 +214,12 @@ class Backend:
 
         def decode(model_xy: NDArray[np.int64], labels: NDArray[np.int64]) -> Tensor:
             segmenter = self.segmenter
-            prepared = self._prepared.get((key, id(segmenter)), lambda: segmenter.prepare(kept))
-            return segmenter.decode(prepared, torch.from_numpy(model_xy), torch.from_numpy(labels))
+            with nullcontext() if on_cpu else self._turn:
+                prepared = self._prepared.get((key, id(segmenter)), lambda: segmenter.prepare(kept))
+                return segmenter.decode(prepared, torch.from_numpy(model_xy), torch.from_numpy(labels)).to("cpu")
 
-        batch = DEFAULT_BATCH if self.device.is_cpu else DEVICE_PROMPTS
+        on_cpu = self.device.is_cpu
+        batch = DEFAULT_BATCH if on_cpu else DEVICE_PROMPTS
         return MaskBank(decode, batch=batch, held_bytes=kept.nbytes, embedding=kept)
 
     def _known(

@@ -6,6 +6,7 @@ for each of them takes all cores; reading, and whatever the caller does with an 
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
@@ -32,8 +33,8 @@ Made = TypeVar("Made")
 AHEAD = 2
 # Pictures that go through the encoders together where that is not said.
 DEVICE_BATCH = 4
-# While one answer is merged on the CPU the next is decoded.
-DEVICE_ANSWERS = 2
+# While a GPU decodes one picture, the answers of those before are merged on the CPU.
+MOST_ANSWERS = 4
 # What can be wrong with one target and need not stop the others.
 PER_TARGET = (OSError, ValueError, RuntimeError, MemoryError)
 
@@ -89,13 +90,15 @@ class Pipeline:
         on_cpu = self._run.backend.device.is_cpu
         with ExitStack() as stack:
             reading, encoding = (stack.enter_context(ThreadPoolExecutor(1)) for _ in range(2))
-            answering = encoding if on_cpu else stack.enter_context(ThreadPoolExecutor(DEVICE_ANSWERS))
+            answering = encoding if on_cpu else stack.enter_context(ThreadPoolExecutor(_answers()))
             for pool in (reading, encoding, answering):
                 stack.callback(pool.shutdown, wait=False, cancel_futures=True)
             stack.callback(self._stopped.set)
             read = in_order(reading, self._read, enumerate(targets), AHEAD * self._batch)
             encoded = in_order(encoding, self._encode, batched(read, self._batch), 1)
-            yield from in_order(answering, self._answer, (task for tasks in encoded for task in tasks), AHEAD)
+            yield from in_order(
+                answering, self._answer, (task for tasks in encoded for task in tasks), max(AHEAD, _answers())
+            )
 
     def _read(self, item: tuple[int, Any]) -> _Task:
         number, given = item
@@ -145,6 +148,11 @@ class Pipeline:
             if isinstance(event, PredictionReady):
                 return event.prediction
         return None
+
+
+def _answers() -> int:
+    """Return how many pictures are decoded and merged at a time beside a GPU."""
+    return max(2, min(MOST_ANSWERS, (os.cpu_count() or 2) // 2))
 
 
 def _raise_fatal(error: Exception) -> None:

@@ -13,7 +13,7 @@ from napari_gfsam.core.config import GFSAMConfig, preset
 from napari_gfsam.imaging import PixelRecipe
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Generator, Iterable, Iterator
 
     from numpy.typing import ArrayLike
 
@@ -196,7 +196,7 @@ class Segmenter:
         settings: Settings | None = None,
         batch: int | None = None,
         watch: Callable[[int, Event | PredictionReady], None] | None = None,
-    ) -> Iterator[Outcome]:
+    ) -> Generator[Outcome, None, None]:
         """Segment many pictures; the answers are those of `segment`.
 
         Reading, encoding, decoding and merging overlap, and so does what the caller does with an answer. No more than

@@ -222,7 +222,7 @@ class PromptsLayer:
             self._going = tuple(shown.id_of(row) for row in event.data_indices)
         if action not in ("added", "removed", "changed"):
             return
-        new = layer.data[list(event.data_indices)] if action == "added" else layer.data[:0]
+        new = layer.data[len(shown.table) :] if action == "added" else layer.data[:0]
         self._write(layer)
         for y, x in points_yx(shown.plane, new):
             self.added.emit((float(y), float(x)))

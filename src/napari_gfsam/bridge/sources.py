@@ -178,7 +178,8 @@ def levels_of(layer: Image) -> tuple[Shape, ...]:
 def axis_word(source: LayerSource, axis: int) -> str:
     """Return the name of an axis, or nothing where the layer has only napari's numbers."""
     label = source.axis_labels[axis]
-    return "" if label.lstrip("-").isdigit() else label
+    # "-3", or "axis -3" before napari 0.7
+    return "" if label.removeprefix("axis ").lstrip("-").isdigit() else label
 
 
 def _require_pictures(layers: Sequence[Image]) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_gfsam.cli import demo, doctor, evaluate, models, replay, segment
+from napari_gfsam.cli import demo, doctor, evaluate, export, models, replay, segment
 from napari_gfsam.cli.commands import add_command, set_debug
 from napari_gfsam.cli.console import complain, note, say, sentence
 from napari_gfsam.cli.errors import FAILED, STOPPED
@@ -32,6 +32,7 @@ app.add_typer(models_app, name="models")
 add_command(app, "segment", segment.SegmentOptions, segment.EXAMPLES)(segment.segment)
 add_command(app, "demo", demo.DemoOptions, demo.EXAMPLES)(demo.demo)
 add_command(app, "evaluate", evaluate.EvaluateOptions, evaluate.EXAMPLES)(evaluate.evaluate)
+add_command(app, "export", export.ExportOptions, export.EXAMPLES)(export.export)
 add_command(app, "replay", replay.ReplayOptions, replay.EXAMPLES)(replay.replay)
 add_command(app, "doctor", doctor.DoctorOptions, doctor.EXAMPLES)(doctor.doctor)
 add_command(models_app, "list", models.ListOptions, models.LIST_EXAMPLES)(models.list_models)

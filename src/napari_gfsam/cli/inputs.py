@@ -72,22 +72,6 @@ def settings_of(preset: str, changes: Sequence[str]) -> GFSAMConfig:
         raise UsageError(str(error)) from error
 
 
-def known_model(name: str) -> str:
-    """Return the name of a model preset.
-
-    Raises
-    ------
-    UsageError
-        If there is none of that name.
-    """
-    from napari_gfsam.models import model_preset
-
-    try:
-        return model_preset(name).id
-    except ValueError as error:
-        raise UsageError(str(error)) from error
-
-
 def class_specs_of(names: str, negative: Sequence[int]) -> list[ClassSpec]:
     """Parse ``1=nucleus,2=debris`` and the ids that mean "not this".
 

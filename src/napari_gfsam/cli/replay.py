@@ -111,20 +111,23 @@ def repeat(record: "RunRecord", folder: Path) -> Replayed:
 
 
 def model_of(record: "RunRecord") -> str:
-    """Return the model preset that pairs the record's models.
+    """Return the model preset that pairs the record's models, or the pair written ``encoder+segmenter``.
 
     Raises
     ------
     CommandError
-        If there is none.
+        If a model is unknown.
     """
-    from napari_gfsam.models import PRESETS
+    from napari_gfsam.models import PRESETS, model_preset
 
     ids = tuple(model.id for model in record.models)
     for preset in PRESETS.values():
         if (preset.encoder.id, preset.segmenter.id) == ids:
             return preset.id
-    raise CommandError(f"The record's models ({', '.join(ids)}) are not a pair that this version knows.")
+    try:
+        return model_preset("+".join(ids)).id
+    except ValueError as error:
+        raise CommandError(f"The record's models ({', '.join(ids)}) are not a pair that this version knows.") from error
 
 
 def find_input(found: "InputRecord", folder: Path) -> Path:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from napari_gfsam.bridge.sources import LayerSource
     from napari_gfsam.controller.models import Models
     from napari_gfsam.controller.references import References
-    from napari_gfsam.core.arrays import BoolArray
+    from napari_gfsam.core.arrays import BoolArray, FloatArray
     from napari_gfsam.session.types import PlaneKey, ReferenceRow
     from napari_gfsam.workers import JobRunner
 
@@ -82,9 +82,12 @@ class Filling:
         if at is None:
             return
         source, plane = at
+        yx = np.array(plane_yx(layer, plane, world))
+        if (yx < -0.5).any() or (yx > np.array(source.plane_shape(plane)) - 0.5).any():
+            return  # beside the picture
         value = int(layer.selected_label) or 1
         self._paint = partial(paint_mask, layer, plane, value=value)
-        self._jobs.start(_outlined(self._models, source, plane, plane_yx(layer, plane, world)))
+        self._jobs.start(_outlined(self._models, source, plane, yx))
 
     def _on_mask(self, mask: BoolArray) -> None:
         paint, self._paint = self._paint, None
@@ -99,11 +102,11 @@ class Filling:
 
 
 def _outlined(
-    models: Models, source: LayerSource, plane: PlaneKey, yx: tuple[float, float]
+    models: Models, source: LayerSource, plane: PlaneKey, yx: FloatArray
 ) -> Generator[str, None, BoolArray]:
     from napari_gfsam.api.outline import outline
 
     yield from import_models()
     pixels = source.read(plane)
     yield "read"
-    return outline(models.segmenter.backend, pixels, np.array([yx]), recipe=source.recipe)
+    return outline(models.segmenter.backend, pixels, yx[None], recipe=source.recipe)

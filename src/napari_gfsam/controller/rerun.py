@@ -29,7 +29,7 @@ UNREACHED = (TargetState.WAITING, TargetState.RUNNING)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Before:
-    """What a re-run started from."""
+    """What a re-run started from; the reference is empty where it was one before."""
 
     reference: str
     run: int
@@ -62,6 +62,7 @@ class Rerun:
             raise CorrectionError("There is nothing in this target to learn from; correct it first.")
         if not self._session.queue.is_accepted(plane):
             self._review.accept(stay=True)
+        known = {row.id for row in self._session.references}
         row = self._references.add(plane, self._sheets.layer(Role.ACCEPTED, plane))
         targets = {target.plane: target for target in self._session.queue if target.state in AGAIN}
         found = {key: self._session.proposals.merged(key) for key in targets}
@@ -69,7 +70,7 @@ class Rerun:
         unreached = [target.plane for target in self._session.queue if target.state in UNREACHED]
         if targets or unreached:
             self._running.start(self._references.inputs(), [*targets, *unreached])
-        self._before = _Before(row.id, self._session.generation, targets, merged)
+        self._before = _Before("" if row.id in known else row.id, self._session.generation, targets, merged)
 
     @property
     def possible(self) -> bool:

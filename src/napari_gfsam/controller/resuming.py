@@ -171,7 +171,8 @@ class Resuming:
         layer = desk.ours.add_labels(Role.REFERENCE, desk.sources.layer(first), source.id, source.shape)
         paint = [(row.plane, found) for row in rows if (found := self._resumed.paint(row.id)) is not None]
         write_planes(layer, paint)
-        _dress(layer, one)
+        if find_layer(desk.viewer, rows[0].labels_layer) is None:
+            _dress(layer, one)
         return layer
 
     def _bring_proposals(self) -> None:

@@ -192,13 +192,13 @@ class Saving:
     def _collect(self) -> Collected:
         if self._in_work is not None:  # collected before and not saved yet
             self._snapshots.put_back(self._in_work)
+        self._desk.correcting.take_strokes()
         self._in_work = self._snapshots.collect()
         return self._in_work
 
     def _save_now(self) -> None:
         self._jobs.stop()
         self._begin()
-        self._desk.correcting.take_strokes()
         saved = self._snapshot()
         if saved is not None:
             self._write_now(saved)

@@ -8,6 +8,7 @@ from weakref import WeakSet
 from napari_gfsam.bridge.identity import facts_of, find_layer, our_layers, role
 from napari_gfsam.bridge.ours import Role
 from napari_gfsam.bridge.planes import shown_plane
+from napari_gfsam.bridge.strokes import reached
 from napari_gfsam.imaging import ImageError
 from napari_gfsam.session.types import PlaneKey
 
@@ -78,22 +79,22 @@ class Watch:
     def _on_change(self, event: Any) -> None:
         layer = event.source
         if role(layer) == Role.ACCEPTED.value:
-            planes = self._planes(layer, str(facts_of(layer).get("source", "")), everywhere=event.type == "data")
-            if event.type == "paint":
-                self._painted |= planes
-            self._changed |= planes
+            self._changed |= self._planes(event, str(facts_of(layer).get("source", "")))
         self._session.touch()
 
-    def _planes(self, layer: Layer, source: str, *, everywhere: bool) -> set[PlaneKey]:
-        """Return the targets that a change of a layer may have reached: the one shown, and those ever painted on."""
+    def _planes(self, event: Any, source: str) -> set[PlaneKey]:
+        """Return the targets that a change of a layer may have reached."""
         planes = {target.plane for target in self._session.queue.of_source(source)}
+        if event.type == "paint":
+            found = reached(event.value, planes)
+            self._painted |= found
+            return found
         shown = self._shown(source)
-        if everywhere or shown is None or layer.n_edit_dimensions > 2:
+        crosses = shown not in planes and any(shown is None or plane.axes_yx != shown.axes_yx for plane in planes)
+        if event.type == "data" or crosses:
             return planes
-        if shown not in planes and any(plane.axes_yx != shown.axes_yx for plane in planes):
-            return planes  # painted across the planes of the targets
-        # An undo may reach a plane painted earlier that is not shown now.
-        return planes & {shown, *self._painted}
+        # An undo may be of a stroke in a plane that is not shown now.
+        return {plane for plane in planes if plane == shown or plane in self._painted}
 
     def _shown(self, source: str) -> PlaneKey | None:
         known = self._sources.get(source)

@@ -1,0 +1,137 @@
+"""Single objects of a label image: one class each, together every labelled pixel, none of them twice."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy import ndimage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from napari_gfsam.io.exports.types import ExportClass, LabelSheet
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LabelObject:
+    """One object.
+
+    Parameters
+    ----------
+    number
+        In `Objects.numbers`.
+    kind
+        Its class.
+    corner_yx
+        Row and column of the upper left pixel of its bounding box.
+    mask
+        (h, w) bool, the object in its bounding box.
+    score
+        Its own confidence, else that of its class, ``None`` where neither is known.
+    """
+
+    number: int
+    kind: ExportClass
+    corner_yx: tuple[int, int]
+    mask: NDArray[np.bool_]
+    score: float | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Objects:
+    """The objects of one plane.
+
+    Parameters
+    ----------
+    numbers
+        (H, W) int32, every object its own number from 1 without gaps, 0 = background.
+    kinds
+        Class of object 1, 2, ...
+    scores
+        Confidence of object 1, 2, ..., ``None`` where it is not known.
+    """
+
+    numbers: NDArray[np.int32]
+    kinds: tuple[ExportClass, ...]
+    scores: tuple[float | None, ...]
+
+    def __len__(self) -> int:
+        """Return the number of objects."""
+        return len(self.kinds)
+
+    def __iter__(self) -> Iterator[LabelObject]:
+        """Walk the objects."""
+        for place, box in enumerate(ndimage.find_objects(self.numbers, max_label=len(self))):
+            mask = self.numbers[box] == place + 1
+            corner = (int(box[0].start), int(box[1].start))
+            yield LabelObject(place + 1, self.kinds[place], corner, mask, self.scores[place])
+
+
+def objects_of(sheet: LabelSheet) -> Objects:
+    """Tell the objects of one plane apart.
+
+    Parameters
+    ----------
+    sheet
+        Of two axes. Without instances an object is a piece of a class that hangs together by edges. With them it is
+        all pixels of one instance and one class; labelled pixels of no instance fall into connected pieces.
+    """
+    numbers = np.zeros(sheet.labels.shape, dtype=np.int32)
+    found: list[tuple[int, int]] = []  # class id, instance
+    loose = sheet.labels
+    if sheet.instances is not None:
+        pairs = pairs_of(sheet.labels, sheet.instances)
+        numbers[pairs.inside] = pairs.place + 1
+        found = list(zip(pairs.class_id.tolist(), pairs.instance.tolist(), strict=True))
+        loose = np.where(sheet.instances > 0, 0, sheet.labels)
+    known = {one.id: one for one in sheet.classes}
+    for class_id in known:
+        pieces, count = ndimage.label(loose == class_id)
+        inside = pieces > 0
+        numbers[inside] = pieces[inside] + len(found)
+        found += [(class_id, 0)] * count
+    kinds = tuple(known[class_id] for class_id, _ in found)
+    scores = tuple(sheet.scores.get(one, known[class_id].score) for class_id, one in found)
+    return Objects(numbers, kinds, scores)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pairs:
+    """Pairs of class and instance that share pixels.
+
+    Parameters
+    ----------
+    inside
+        Bool, of the labels' shape: where there is both a class and an instance.
+    place
+        (k,) int64 which pair each of those pixels has.
+    class_id, instance, pixels
+        (n,) int64 by pair, ordered by class and then by instance.
+    """
+
+    inside: NDArray[np.bool_]
+    place: NDArray[np.int64]
+    class_id: NDArray[np.int64]
+    instance: NDArray[np.int64]
+    pixels: NDArray[np.int64]
+
+
+def pairs_of(labels: NDArray[np.integer[Any]], instances: NDArray[np.integer[Any]]) -> Pairs:
+    """Find the pairs of class and instance.
+
+    Parameters
+    ----------
+    labels, instances
+        Of any one shape, 0 = none.
+    """
+    inside = (labels > 0) & (instances > 0)
+    classes, class_place = np.unique(labels[inside], return_inverse=True)
+    numbers, number_place = np.unique(instances[inside], return_inverse=True)
+    codes = class_place.astype(np.int64) * len(numbers) + number_place
+    found, place, pixels = np.unique(codes, return_inverse=True, return_counts=True)
+    which, number = np.divmod(found, max(1, len(numbers)))
+    return Pairs(inside, place, classes[which].astype(np.int64), numbers[number].astype(np.int64), pixels)

@@ -1,0 +1,190 @@
+"""Runs as a person starts, stops and disturbs them."""
+
+from __future__ import annotations
+
+import dask.array
+import numpy as np
+import pytest
+
+from napari_gfsam.bridge.ours import Role
+from napari_gfsam.session.types import TargetState
+from tests.controller.hands import fingerprint, picture, stack
+
+pytestmark = pytest.mark.gui
+
+
+def wait_for_first(at):
+    at.qtbot.waitUntil(lambda: at.desk.running.counts[0] > 0, timeout=20_000)
+
+
+def test_a_run_proposes_and_shows_the_first_at_once(at):
+    _, targets, _ = at.two_pictures(2)
+    at.viewer.add_labels(np.full((60, 80), 3, np.int32), name="mine")
+    ended, before = [], [fingerprint(layer) for layer in at.users_layers()]
+    at.desk.running.ended.connect(ended.append)
+    at.run()
+    assert at.problems == []
+    assert ended == [""]
+    assert set(at.states().values()) == {TargetState.PROPOSED}
+    first = at.desk.session.queue.get(at.current)
+    assert first.title == "target 0"
+    assert at.proposal(at.current).any()
+    assert at.viewer.layers.selection.active is at.ours(Role.PROPOSAL, targets[0])
+    assert len(at.desk.prompts.layer.data) == len(at.prediction.points)
+    assert at.desk.clusters.layer.data.any()
+    assert [fingerprint(layer) for layer in at.users_layers()] == before
+
+
+def test_cancel_keeps_what_is_finished_and_what_was_there_before(at):
+    at.painted_stack(5)
+    at.run()
+    before = {target.plane: target for target in at.queue}
+    ended = []
+    at.desk.running.ended.connect(ended.append)
+    at.press("run")
+    wait_for_first(at)
+    at.desk.running.cancel()
+    at.wait()
+    assert ended[0].startswith("Cancelled: ")
+    again = [target for target in at.queue if target.run == 2]
+    assert 0 < len(again) < len(before)
+    for target in at.queue:
+        assert target.run == 2 or target == before[target.plane]
+
+
+def test_targets_that_a_cancelled_run_did_not_reach_leave_the_queue(at):
+    at.painted_stack(5)
+    at.press("run")
+    assert set(at.states().values()) == {TargetState.WAITING}
+    wait_for_first(at)
+    at.desk.running.cancel()
+    at.wait()
+    assert 0 < len(at.queue) < 4
+    assert set(at.states().values()) == {TargetState.PROPOSED}
+
+
+def test_starting_again_in_the_middle_finishes_everything_once(at):
+    image, _ = at.painted_stack(4)
+    at.press("run")
+    wait_for_first(at)
+    at.press("run")
+    at.wait()
+    assert at.problems == []
+    assert [target.state for target in at.queue] == [TargetState.PROPOSED] * 3
+    assert {target.run for target in at.queue} == {2}
+    for target in at.queue:
+        assert np.array_equal(at.proposal(target.plane), at.desk.session.store.get(target.plane).labels)
+    assert np.array_equal(image.data, stack(4)[0])
+
+
+def test_what_an_overtaken_run_finished_stays_if_the_new_one_is_of_others(at):
+    at.painted_stack(4)
+    at.press("run")
+    wait_for_first(at)
+    done = at.current
+    at.viewer.dims.set_point(0, 3)
+    at.press("try")
+    at.wait()
+    assert at.target(done).state == TargetState.PROPOSED
+    assert at.target(done).run == 1
+    assert {target.title: target.run for target in at.queue}["cells · 3"] == 2
+    assert not set(at.states().values()) & {TargetState.RUNNING, TargetState.WAITING}
+
+
+def test_references_deleted_in_the_middle_of_a_run_do_no_harm(at):
+    _, labels = at.painted_stack(4)
+    at.press("run")
+    at.viewer.layers.remove(labels)
+    at.desk.tidy()
+    assert len(at.desk.session.references) == 0
+    at.wait()
+    assert at.problems == []
+    assert set(at.states().values()) == {TargetState.PROPOSED}
+    at.press("run")
+    at.wait()
+    assert len(at.problems) == 1
+    assert set(at.states().values()) == {TargetState.PROPOSED}
+
+
+def test_a_picture_deleted_in_the_middle_of_a_run_is_forgotten(at):
+    _, targets, _ = at.two_pictures(3)
+    at.press("run")
+    wait_for_first(at)
+    gone = at.desk.pictures.source_over(targets[1]).id
+    at.viewer.layers.remove(targets[1])
+    at.desk.tidy()
+    at.wait()
+    assert at.problems == []
+    assert at.states() == {"target 0": TargetState.PROPOSED, "target 2": TargetState.PROPOSED}
+    assert not [plane for plane in at.desk.session.proposals if plane.source == gone]
+
+
+def test_all_layers_deleted_in_the_middle_of_a_run(at):
+    at.two_pictures(3)
+    at.press("run")
+    wait_for_first(at)
+    at.viewer.layers.clear()
+    at.desk.tidy()
+    at.wait()
+    assert at.problems == []
+    assert len(at.queue) == len(at.viewer.layers) == 0
+    assert at.desk.standing().pictures == 0
+
+
+def test_our_layers_deleted_in_the_middle_of_a_run_come_back(at):
+    at.painted_stack(3)
+    at.press("run")
+    wait_for_first(at)
+    for role in (Role.PROPOSAL, Role.PROMPTS, Role.CLUSTERS):
+        at.desk.ours.remove(role, at.current.source)
+    at.wait()
+    assert at.problems == []
+    for target in at.queue:
+        assert np.array_equal(at.proposal(target.plane), at.desk.session.store.get(target.plane).labels)
+    at.press("next")
+    assert at.desk.prompts.layer is not None
+
+
+def test_one_plane_that_cannot_be_read_is_named_and_the_others_go_on(at):
+    pixels, labels = stack(4)
+
+    def plane(z):
+        if z == 2:
+            raise RuntimeError("rotten sector")
+        return pixels[z]
+
+    whole = dask.array.stack(
+        [dask.array.from_delayed(dask.delayed(plane)(z), (60, 80), pixels.dtype) for z in range(4)]
+    )
+    image = at.image("cells", whole, contrast_limits=(0, 255))
+    at.viewer.dims.set_point(0, 0)
+    at.paint(image, np.concatenate([labels[:1], np.zeros_like(labels[1:])]))
+    ended = []
+    at.desk.running.ended.connect(ended.append)
+    at.run()
+    assert at.states()["cells · 2"] == TargetState.FAILED
+    assert "rotten sector" in next(target.note for target in at.queue if target.title == "cells · 2")
+    assert ended == ["1 of 3 targets failed; the list says why."]
+    assert sum(state == TargetState.PROPOSED for state in at.states().values()) == 2
+
+
+def test_without_paint_a_run_says_so_and_leaves_nothing_behind(at):
+    reference = at.image("a", picture(1)[0])
+    at.desk.references.new(reference)
+    at.run()
+    assert at.problems == ["There is no painted reference yet; paint at least one object in a picture first."]
+    assert len(at.queue) == 0
+    assert not at.desk.running.running
+
+
+def test_what_a_person_painted_before_the_run_survives_it(at):
+    at.painted_stack(3)
+    at.run()
+    layer = at.desk.ours.find(Role.PROPOSAL, at.current.source)
+    at.desk.session.forget([target.plane for target in at.queue])
+    layer.data[...] = 0
+    at.viewer.dims.set_point(0, 2)
+    at.stroke(layer, [2, 2], [5, 5], [6, 7], values=1)
+    at.run()
+    assert layer.data[2, 5, 6] == layer.data[2, 5, 7] == 1
+    assert np.count_nonzero(layer.data[2]) > 2
