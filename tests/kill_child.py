@@ -18,7 +18,8 @@ WAIT_SECONDS = 240
 
 
 def say(word):
-    print(word, flush=True)
+    sys.stdout.write(f"{word}\n")
+    sys.stdout.flush()
 
 
 def wait_until(happened):
@@ -73,7 +74,7 @@ def work(folder):
     correct(desk)
     desk.actions["accept"]()
     correct(desk)
-    wait_until(lambda: not desk.session.dirty and not desk.saving._jobs.running)
+    wait_until(lambda: not desk.session.dirty and not desk.saving.busy)
     write_state(folder, "work", desk)
     proposal(desk, [50, 51], [60, 60])
     say("READY")
@@ -116,7 +117,7 @@ def go_on(folder):
     desk.correcting.undo()
     correct(desk)
     desk.actions["accept"]()
-    wait_until(lambda: not desk.session.dirty and not desk.saving._jobs.running)
+    wait_until(lambda: not desk.session.dirty and not desk.saving.busy)
     proposal(desk, [50, 51], [60, 60])
     write_state(folder, "closed", desk)
     viewer.close()
@@ -141,19 +142,16 @@ def busy(folder):
             raise RuntimeError(lost)
     else:
         begin(desk, folder)
-    number = int(desk.session.classes.get(1).name)
-    desk.saving.written.connect(lambda: say(saved[0]))
-    saved = [number]
-    while True:
-        number += 1
-        desk.session.classes.rename(1, str(number))
+    desk.saving.written.connect(lambda: say(desk.session.classes.get(1).name))
+    while application:
+        desk.session.classes.rename(1, str(int(desk.session.classes.get(1).name) + 1))
         desk.actions["accept"]()
-        desk.actions["undo"]() if number % 3 else None
-        desk.saving._jobs.stop()
-        saved[0] = number
+        desk.actions["undo"]()
+        desk.actions["redo"]()
+        wait_until(lambda: not desk.saving.busy)
+        desk.actions["undo"]()
         desk.saving.save()
-        wait_until(lambda: not desk.saving._jobs.running)
-        application.processEvents()
+        wait_until(lambda: not desk.saving.busy)
 
 
 def begin(desk, folder):

@@ -55,7 +55,7 @@ def test_from_a_run_to_every_format(desk):
     assert set(frame["class"]) == {"disc"}
     assert (frame["score"] > 0).all()
     centre = np.argwhere(found).mean(axis=0) + 0.5
-    middle = shapely.Point(*(transform * (centre[1], centre[0])))
+    middle = shapely.Point(transform.c + transform.a * centre[1], transform.f + transform.e * centre[0])
     assert frame.geometry.union_all().centroid.distance(middle) < 0.01
     data = json.loads((desk / "exports" / "coco.json").read_text())
     assert data["images"][0]["file_name"] == "a.tif"

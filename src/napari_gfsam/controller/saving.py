@@ -77,6 +77,11 @@ class Saving:
         session = self._session
         return bool(len(session.references) or len(session.queue) or any(session.accepted))
 
+    @property
+    def busy(self) -> bool:
+        """Whether a save, or the reading of an earlier session, is under way."""
+        return self._jobs.running
+
     def save(self, *, wait: bool = False) -> None:
         """Save the work as it is now; while a save is under way, once more after it.
 

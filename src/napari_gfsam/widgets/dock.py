@@ -91,6 +91,10 @@ class Dock(QWidget):
         if review:
             self._reviewing.refresh()
 
+    def new_reference(self) -> None:
+        """Make a label layer over the picture that is worked on, and arm the brush."""
+        self._prepare.new_reference()
+
     def closeEvent(self, event: QCloseEvent | None) -> None:
         """Save and let go of the viewer when the dock is closed for good."""
         self._links.close()

@@ -103,7 +103,9 @@ def test_scores_come_from_the_class_where_objects_have_none():
 
 
 def test_ids_without_a_name_get_one():
-    sheet = label_sheet(np.array([[0, 3], [9, 1]]), "x", [ExportClass(9, "nine", (1, 2, 3)), ExportClass(2, "two", (0, 0, 0))])
+    sheet = label_sheet(
+        np.array([[0, 3], [9, 1]]), "x", [ExportClass(9, "nine", (1, 2, 3)), ExportClass(2, "two", (0, 0, 0))]
+    )
     assert [(one.id, one.name) for one in sheet.classes] == [(1, "class 1"), (2, "two"), (3, "class 3"), (9, "nine")]
 
 

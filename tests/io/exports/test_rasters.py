@@ -120,7 +120,14 @@ def nodes(path):
 
 
 def test_ome_zarr(tmp_path):
-    path = written("ome-zarr", tmp_path, instances=scenes.touching(), scores={11: 0.25}, scale=(0.5, 0.25), units=("micrometer",) * 2)
+    path = written(
+        "ome-zarr",
+        tmp_path,
+        instances=scenes.touching(),
+        scores={11: 0.25},
+        scale=(0.5, 0.25),
+        units=("micrometer",) * 2,
+    )
     assert path.name == "plate_labels.ome.zarr"
     found = nodes(path)
     assert set(found) == {"plate_labels.ome.zarr", "classes", "objects"}
@@ -128,7 +135,10 @@ def test_ome_zarr(tmp_path):
     assert classes.load(Label) is not None
     assert np.array_equal(classes.data[0].compute(), scenes.labels())
     assert classes.metadata["color"][7] == [230 / 255, 159 / 255, 0, 1]
-    assert classes.metadata["properties"] == {1: {"class": "nucleus", "score": 0.9}, 7: {"class": scenes.ODD, "score": None}}
+    assert classes.metadata["properties"] == {
+        1: {"class": "nucleus", "score": 0.9},
+        7: {"class": scenes.ODD, "score": None},
+    }
     assert classes.metadata["coordinateTransformations"][0] == [{"type": "scale", "scale": [0.5, 0.25]}]
     assert [one["unit"] for one in classes.metadata["axes"]] == ["micrometer"] * 2
     assert np.array_equal(objects.data[0].compute(), scenes.touching())
@@ -146,7 +156,11 @@ def test_ome_zarr_of_a_stack_has_a_pyramid(tmp_path):
     assert [level.shape for level in classes.data] == [(3, 700, 1030), (3, 350, 515), (3, 175, 258)]
     assert np.array_equal(classes.data[0].compute(), stack)
     assert np.array_equal(classes.data[1].compute(), stack[:, ::2, ::2])
-    assert [one[0]["scale"] for one in classes.metadata["coordinateTransformations"]] == [[2, 3, 4], [2, 6, 8], [2, 12, 16]]
+    assert [one[0]["scale"] for one in classes.metadata["coordinateTransformations"]] == [
+        [2, 3, 4],
+        [2, 6, 8],
+        [2, 12, 16],
+    ]
     assert [one["type"] for one in classes.metadata["axes"]] == ["time", "space", "space"]
 
 

@@ -26,23 +26,36 @@ def labels(tmp_path):
     return path
 
 
+def record(**changes):
+    """A record as it is written: without what is no number."""
+    results = scenes.record(scenes.labels()).results[:1]
+    return scenes.record(scenes.labels(), **{"results": results, **changes})
+
+
 def classes_of(path, **more):
     return [(one.id, one.name, one.color, one.score) for one in read_sheet(SheetSource(path, "plate", **more)).classes]
 
 
 @pytest.mark.parametrize("name", ["plate_record.json", "plate_labels.json"])
 def test_names_and_scores_come_from_the_record_beside(labels, name):
-    write_record(labels.with_name(name), scenes.record(scenes.labels()))
+    write_record(labels.with_name(name), record())
     sheet = read_sheet(SheetSource(labels, "plate"))
     assert np.array_equal(sheet.labels, scenes.labels())
     assert [(one.id, one.name, one.score) for one in sheet.classes] == [(1, "nucleus", 0.9), (7, scenes.ODD, None)]
     assert sheet.picture == "plate.tif"
-    assert sheet.record == scenes.record(scenes.labels())
+    assert sheet.record == record()
     assert sheet.notes == ()
 
 
+def test_a_score_that_is_no_number_is_no_score(labels):
+    text = json.dumps(scenes.record(scenes.labels()).as_dict())
+    assert "NaN" in text
+    labels.with_name("plate_record.json").write_text(text)
+    assert [score for *_, score in classes_of(labels)] == [0.9, None]
+
+
 def test_the_class_table_of_the_viewer_goes_before_the_record_and_words_before_both(labels):
-    write_record(labels.with_name("plate_labels.json"), scenes.record(scenes.labels(), labels_file=""))
+    write_record(labels.with_name("plate_labels.json"), record(labels_file=""))
     write_json(labels.with_name("classes.json"), [{"id": 1, "name": "disc", "color": [1, 2, 300]}])
     assert classes_of(labels) == [(1, "disc", (1, 2, 255), 0.9), (7, scenes.ODD, class_color(7), None)]
     assert classes_of(labels, classes=((1, "cell"), (4, "not there"))) == [
@@ -75,13 +88,13 @@ def test_other_files_beside_are_noted_and_left_alone(labels, name, text, words):
 
 
 def test_the_record_of_another_label_image_is_not_taken(labels):
-    write_record(labels.with_name("plate_record.json"), scenes.record(scenes.labels(), labels_file="other_labels.tif"))
+    write_record(labels.with_name("plate_record.json"), record(labels_file="other_labels.tif"))
     assert read_sheet(SheetSource(labels, "plate")).record is None
 
 
 def test_a_recorded_name_is_never_a_path(labels):
-    record = scenes.record(scenes.labels(), target=InputRecord("..\\up/../../etc/passwd", "dd"))
-    write_record(labels.with_name("plate_record.json"), record)
+    target = InputRecord("..\\up/../../etc/passwd", "dd")
+    write_record(labels.with_name("plate_record.json"), record(target=target))
     assert read_sheet(SheetSource(labels, "plate")).picture == "passwd"
 
 
@@ -130,7 +143,13 @@ def test_what_holds_no_labels_is_refused(tmp_path):
     tifffile.imwrite(tmp_path / "c.tif", np.arange(300, dtype=np.uint8).reshape(10, 10, 3), photometric="rgb")
     (tmp_path / "e.tif").write_bytes(b"")
     (tmp_path / "d.tif").write_bytes((tmp_path / "f.tif").read_bytes()[:200])
-    cases = {"f": "not float32", "c": "is a colour picture", "e": "is empty", "d": "cannot be read", "n": "does not exist"}
+    cases = {
+        "f": "not float32",
+        "c": "is a colour picture",
+        "e": "is empty",
+        "d": "cannot be read",
+        "n": "does not exist",
+    }
     for name, words in cases.items():
         with pytest.raises((ExportError, ImageFileError), match=words):
             read_sheet(SheetSource(tmp_path / f"{name}.tif", name))
@@ -157,7 +176,7 @@ def test_the_place_comes_from_the_label_image_itself(tmp_path):
 def recorded(labels, picture, **changes):
     pixels = read_picture(picture).pixels
     target = InputRecord(picture.name, array_hash(pixels), pixels.shape, str(picture), picture.name)
-    write_record(labels.with_name("plate_record.json"), scenes.record(scenes.labels(), target=replace(target, **changes)))
+    write_record(labels.with_name("plate_record.json"), record(target=replace(target, **changes)))
 
 
 def test_the_place_comes_from_the_recorded_picture(labels, tmp_path):
@@ -193,6 +212,6 @@ def test_a_recorded_picture_that_changed_gives_no_place(labels, tmp_path):
 def test_the_record_is_found_by_other_names_too(tmp_path):
     path = tmp_path / "free.png"
     write_labels(path, scenes.labels())
-    write_record(tmp_path / "free_record.json", scenes.record(scenes.labels(), labels_file="free.png"))
+    write_record(tmp_path / "free_record.json", record(labels_file="free.png"))
     assert read_sheet(SheetSource(path, "free")).record is not None
     assert json.loads((tmp_path / "free_record.json").read_text())["labels_file"] == "free.png"

@@ -113,9 +113,18 @@ def test_yolo(tmp_path):
     data = yaml.safe_load((tmp_path / "data.yaml").read_text())
     assert data["names"] == {0: "nucleus", 1: scenes.ODD}
     facts = json.loads((tmp_path / "napari_gfsam.json").read_text())
-    assert [(one["index"], one["id"], one["color"]) for one in facts["classes"]] == [(0, 1, [86, 180, 233]), (1, 7, [230, 159, 0])]
-    check_provenance({**facts, **facts["pictures"][2], "run": facts["runs"][0], "classes": [
-        {key: value for key, value in one.items() if key != "index"} for one in facts["classes"]]})
+    assert [(one["index"], one["id"], one["color"]) for one in facts["classes"]] == [
+        (0, 1, [86, 180, 233]),
+        (1, 7, [230, 159, 0]),
+    ]
+    check_provenance(
+        {
+            **facts,
+            **facts["pictures"][2],
+            "run": facts["runs"][0],
+            "classes": [{key: value for key, value in one.items() if key != "index"} for one in facts["classes"]],
+        }
+    )
 
 
 def test_yolo_in_supervision(tmp_path):
@@ -193,7 +202,11 @@ def test_label_studio_interface_has_names_and_colours(tmp_path):
 
 
 @settings(deadline=None, max_examples=50)
-@given(hnp.arrays("int64", st.integers(1, 6), elements=st.sampled_from([1, 2, 3, 4, 5, 63, 64, 65, 16383, 16384, 16385, 40000])))
+@given(
+    hnp.arrays(
+        "int64", st.integers(1, 6), elements=st.sampled_from([1, 2, 3, 4, 5, 63, 64, 65, 16383, 16384, 16385, 40000])
+    )
+)
 def test_runs_of_any_length_are_packed(lengths):
     for some in (lengths, np.concatenate([[0], lengths])):
         expected = np.repeat(np.arange(len(some)) % 2 * 255, some * 4)
