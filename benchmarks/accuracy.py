@@ -1,6 +1,7 @@
 """Accuracy on a folder of data sets (each with images/ and masks/), and agreement with the official code.
 
     python benchmarks/accuracy.py DATA [--shots 1 5] [--episodes 12] [--csv rows.csv] [--official PATH]
+    python benchmarks/accuracy.py DATA --shots 1 --precision float32 bfloat16     # what 16 bits cost
 
 Prints the tables of docs/accuracy.md. Rows that stand in the CSV file are not computed again.
 """
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import itertools
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +18,7 @@ import numpy as np
 import torch
 from rich.console import Console
 
-from napari_gfsam.api import Segmenter
+from napari_gfsam.api import ModelChoice, Segmenter
 from napari_gfsam.core.config import PRESETS, PUBLISHED
 from napari_gfsam.evaluation import accuracy_table, evaluate, folder_episodes
 from napari_gfsam.imaging import to_model_input, to_rgb
@@ -35,6 +37,8 @@ def main() -> None:
     parser.add_argument("--episodes", type=int, default=12)
     parser.add_argument("--csv", type=Path, default=Path("accuracy.csv"))
     parser.add_argument("--official", type=Path, help="checkout of the official GF-SAM repository: compare with it")
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--precision", nargs="+", default=["auto"], help="one column each")
     parser.add_argument("--threads", type=int, default=0, help="CPU threads; 0 is torch's choice")
     options = parser.parse_args()
     if options.threads:
@@ -47,11 +51,14 @@ def main() -> None:
 
 
 def measure(sets: list[Path], options: argparse.Namespace) -> None:
-    segmenter, console = Segmenter(), Console()
-    for shots in options.shots:
-        for folder in sets:
+    console = Console()
+    for precision in options.precision:
+        segmenter = Segmenter(ModelChoice(device=options.device, precision=precision))
+        model = "bundled" if precision == "auto" else f"bundled {precision}"
+        for shots, folder in itertools.product(options.shots, sets):
             episodes = folder_episodes(folder, shots=shots, episodes=options.episodes, seed=SEED)
-            failed = [row.error for row in evaluate(episodes, segmenter, PRESETS, options.csv) if row.error]
+            rows = list(evaluate(episodes, segmenter, PRESETS, options.csv, model=model))
+            failed = [row.error for row in rows if row.error]
             console.print(f"{folder.name}, {shots} shots: done{', failed: ' + failed[0] if failed else ''}")
     console.print(accuracy_table([options.csv]), soft_wrap=True, markup=False)
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_gfsam.bridge.identity import is_ours
 from napari_gfsam.bridge.ours import Role
 
 if TYPE_CHECKING:
-    from napari.layers import Labels
+    from napari.layers import Labels, Layer
 
     from napari_gfsam.controller.desk import Desk
     from napari_gfsam.session.types import PlaneKey
@@ -42,8 +44,15 @@ def state_of(desk: Desk) -> dict[str, Any]:
             for plane in session.accepted
         },
         "generation": session.generation,
+        "users": {layer.name: digest(layer) for layer in desk.viewer.layers if not is_ours(layer)},
     }
     return json.loads(json.dumps(found))
+
+
+def digest(layer: Layer) -> str:
+    """Return what tells whether a layer of the user has the very same values."""
+    values = np.ascontiguousarray(layer.data)
+    return blake2b(f"{values.dtype} {values.shape}".encode() + values.tobytes(), digest_size=16).hexdigest()
 
 
 def shown(desk: Desk, role: Role, plane: PlaneKey) -> list[list[int]] | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import signal
 import subprocess
@@ -15,13 +14,12 @@ import numpy as np
 import pytest
 import tifffile
 
-from napari_gfsam.session import TargetState, latest_unfinished, read_saved
+from napari_gfsam.session import TargetState, latest_unfinished
 from napari_gfsam.session.folder import SessionFolder
 from napari_gfsam.session.resumed import read_session
 from tests.fakes import disc_picture
 
 ROOT = Path(__file__).parent.parent
-SECONDS = 270
 
 
 class Child:
@@ -94,11 +92,11 @@ def assert_saved(folder: SessionFolder, state: dict) -> None:
     }
     for title, (labels, _) in state["accepted"].items():
         assert resumed.labels(saved[title].target.plane).tolist() == labels
-    assert {
-        title: int(resumed.planes[found.paint].unpack().astype(bool).sum()) for title, found in saved.items()
-    } == state["painted"]
+    painted = {title: np.count_nonzero(resumed.planes[found.paint].unpack()) for title, found in saved.items()}
+    assert painted == state["painted"]
 
 
+@pytest.mark.slow
 def test_a_process_killed_while_it_saves_leaves_a_whole_session(tmp_path):
     chance = random.Random(0)
     pairs = [disc_picture(seed, (60, 80), 2) for seed in range(3)]
@@ -120,5 +118,3 @@ def test_a_process_killed_while_it_saves_leaves_a_whole_session(tmp_path):
             assert bool(found.written) == accepted
             if accepted:
                 assert resumed.planes[found.labels].unpack().any()
-    assert os.environ.get("DISPLAY")
-    assert read_saved(folder).generation == 1

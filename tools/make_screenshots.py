@@ -65,7 +65,7 @@ class Window:
 
     def shoot(self, name: str) -> None:
         """Save what is shown."""
-        self.wait(0.4)
+        self.wait(1.0)
         pixels = self.viewer.window.screenshot(flash=False, canvas_only=False)
         picture = Image.fromarray(pixels[..., :3]).quantize(256, dither=Image.Dither.NONE)
         picture.save(self._out / f"viewer_{name}.png", optimize=True)

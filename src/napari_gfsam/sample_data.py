@@ -23,8 +23,8 @@ def cell_stack() -> list[LayerData]:
 
     stack = synthetic_stack("t")
     return [
-        (stack.image, {"name": "cells over time"}, "image"),
-        (stack.labels, {"name": "cells over time, truth", "visible": False}, "labels"),
+        (stack.image, {"name": "cells over time", "axis_labels": ("t", "y", "x")}, "image"),
+        (stack.labels, {"name": "cells over time, truth", "axis_labels": ("t", "y", "x"), "visible": False}, "labels"),
     ]
 
 

@@ -46,7 +46,7 @@ def test_from_a_run_to_every_format(desk):
     to = [word for name in FORMATS for word in ("--to", name)]
     result = desk.run("export", desk / "out", *to, "-o", desk / "exports")
     assert result.exit_code == 0, result.output
-    assert "13 files written; outputs in" in result.stdout
+    assert "13 written; outputs in" in result.stdout
     labels = rasterio.open(desk / "exports" / "a_labels_geo.tif")
     with labels:
         found = labels.read(1) > 0
@@ -103,6 +103,13 @@ def test_objects_of_one_class(desk):
     result = desk.run(*words, "-o", desk / "b", "--classes", "1=cell,2=rock")
     assert result.exit_code == 2
     assert "--objects takes one class" in result.stderr
+
+
+def test_many_ids_without_names_are_likely_objects(desk):
+    labels = written(desk, labels=np.arange(100, dtype=np.uint8).reshape(10, 10))
+    result = desk.run("export", labels, "--to", "npz", "-o", desk / "out")
+    assert result.exit_code == 0
+    assert "has 99 classes without a name; if its ids are objects, use --objects." in result.stderr
 
 
 def test_losses_are_told(desk):

@@ -3,12 +3,17 @@ from __future__ import annotations
 import pytest
 from napari.components import ViewerModel
 
+from napari_gfsam.core.config import PRESETS, TUNED
 from tests.controller.hands import At
+
+QUICK = TUNED.with_settings(max_prompts=12, background_projection="off")
 
 
 @pytest.fixture
-def at(qtbot, tmp_path, fake_models):
-    """A desk in a viewer without a window, and hands for it."""
+def at(qtbot, tmp_path, fake_models, monkeypatch):
+    """A desk in a viewer without a window, and hands for it; few prompts."""
+    monkeypatch.setitem(PRESETS, "quick", QUICK)
     made = At(ViewerModel(), tmp_path / "sessions", qtbot)
+    made.desk.models.use_settings("quick")
     yield made
     made.close()

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from napari_gfsam.session.types import PlaneKey, Target, TargetState
 
 SHAPE = (60, 80)
-RUN_MILLISECONDS = 20_000
+RUN_MILLISECONDS = 60_000
 
 
 def picture(seed: int, shape=SHAPE) -> tuple[np.ndarray, np.ndarray]:

@@ -7,7 +7,7 @@ import pytest
 
 from napari_gfsam.bridge.ours import Role
 from napari_gfsam.session.types import TargetState
-from tests.controller.hands import picture
+from tests.controller.hands import RUN_MILLISECONDS, picture
 
 pytestmark = pytest.mark.gui
 
@@ -165,7 +165,7 @@ def test_a_cluster_moves_to_another_class_and_back(at):
 
 
 def wait_for_reading(at):
-    at.qtbot.waitUntil(lambda: not at.desk.correcting._jobs.running, timeout=20_000)
+    at.qtbot.waitUntil(lambda: not at.desk.correcting._jobs.running, timeout=RUN_MILLISECONDS)
 
 
 def test_alternatives_go_round_and_are_undone_and_done_again(reviewed):

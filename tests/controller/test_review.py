@@ -120,6 +120,7 @@ def test_worst_first_skip_and_back(stacked):
     assert at.problems == []
 
 
+@pytest.mark.filterwarnings("ignore:Contours are not displayed:UserWarning")
 def test_the_review_follows_the_sliders_but_not_to_planes_without_an_answer(stacked):
     at = stacked
     first = at.current

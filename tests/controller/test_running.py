@@ -8,13 +8,13 @@ import pytest
 
 from napari_gfsam.bridge.ours import Role
 from napari_gfsam.session.types import TargetState
-from tests.controller.hands import fingerprint, picture, stack
+from tests.controller.hands import RUN_MILLISECONDS, fingerprint, picture, stack
 
 pytestmark = pytest.mark.gui
 
 
 def wait_for_first(at):
-    at.qtbot.waitUntil(lambda: at.desk.running.counts[0] > 0, timeout=20_000)
+    at.qtbot.waitUntil(lambda: at.desk.running.counts[0] > 0, timeout=RUN_MILLISECONDS)
 
 
 def test_a_run_proposes_and_shows_the_first_at_once(at):

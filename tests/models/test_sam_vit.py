@@ -10,6 +10,7 @@ from torch import Tensor
 from napari_gfsam.imaging import to_model_input, to_rgb
 from napari_gfsam.models import sam_vit
 from napari_gfsam.models.pictures import sam_input
+from napari_gfsam.models.placing import Compiled
 from napari_gfsam.models.sam_vit import SIZES, SamVitImageEncoder, build_sam_vit_image_encoder
 from napari_gfsam.models.segmenters import SamSegmenter, load_segmenter
 from napari_gfsam.models.weights import WeightsError
@@ -131,6 +132,19 @@ def test_parameters_keep_their_names(state):
 def test_weights_of_another_size_are_refused(state):
     with pytest.raises(WeightsError, match="another"):
         build_sam_vit_image_encoder("sam_vit_b", state)
+
+
+def test_it_compiles_as_one_graph(state):
+    encoder, graphs = build_sam_vit_image_encoder("small", state), []
+
+    def backend(graph: torch.fx.GraphModule, given: list[Tensor]) -> object:
+        graphs.append(graph)
+        return graph.forward
+
+    wave = torch.sin(torch.arange(112 * 112 * 3.0)).view(1, 112, 112, 3)
+    compiled = Compiled(encoder.embed, wanted=True, backend=backend)
+    torch.testing.assert_close(compiled(wave), encoder.embed(wave), atol=1e-5, rtol=0)
+    assert (len(graphs), compiled.problem) == (1, "")
 
 
 def test_on_a_gpu_nothing_waits(state, picture, expected):

@@ -88,17 +88,17 @@ class Pipeline:
     def __call__(self, targets: Iterable[ArrayLike | Target | Callable[[], Target | None]]) -> Iterator[Outcome]:
         """Yield the outcomes in order; closing the generator stops all stages."""
         on_cpu = self._run.backend.device.is_cpu
+        answers = 1 if on_cpu else max(2, min(MOST_ANSWERS, (os.cpu_count() or 2) // 2))
         with ExitStack() as stack:
             reading, encoding = (stack.enter_context(ThreadPoolExecutor(1)) for _ in range(2))
-            answering = encoding if on_cpu else stack.enter_context(ThreadPoolExecutor(_answers()))
+            answering = encoding if on_cpu else stack.enter_context(ThreadPoolExecutor(answers))
             for pool in (reading, encoding, answering):
                 stack.callback(pool.shutdown, wait=False, cancel_futures=True)
             stack.callback(self._stopped.set)
             read = in_order(reading, self._read, enumerate(targets), AHEAD * self._batch)
             encoded = in_order(encoding, self._encode, batched(read, self._batch), 1)
-            yield from in_order(
-                answering, self._answer, (task for tasks in encoded for task in tasks), max(AHEAD, _answers())
-            )
+            each = (task for tasks in encoded for task in tasks)
+            yield from in_order(answering, self._answer, each, max(AHEAD, answers))
 
     def _read(self, item: tuple[int, Any]) -> _Task:
         number, given = item
@@ -148,11 +148,6 @@ class Pipeline:
             if isinstance(event, PredictionReady):
                 return event.prediction
         return None
-
-
-def _answers() -> int:
-    """Return how many pictures are decoded and merged at a time beside a GPU."""
-    return max(2, min(MOST_ANSWERS, (os.cpu_count() or 2) // 2))
 
 
 def _raise_fatal(error: Exception) -> None:

@@ -49,7 +49,7 @@ def is_in_view(viewer: ViewerModel, over: Layer, plane: PlaneKey, shape: Shape) 
     shown, camera = _on_canvas(viewer, over, plane, shape, box_yx), camera_of(viewer)
     span = float(np.abs(shown[1] - shown[0]).max()) * camera.zoom
     off = np.abs(shown.mean(axis=0) - np.array(camera.center[-2:])).max() * camera.zoom
-    return bool(off < SCREEN_PIXELS / 2 and SCREEN_PIXELS / 4 < span < 4 * SCREEN_PIXELS)
+    return bool(off < SCREEN_PIXELS / 2 and SCREEN_PIXELS / 2 < span < 4 * SCREEN_PIXELS)
 
 
 def camera_of(viewer: ViewerModel) -> Any:

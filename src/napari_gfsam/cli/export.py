@@ -29,6 +29,8 @@ napari-gfsam export masks/ --classes 1=nucleus,2=debris --to yolo -o yolo/
 napari-gfsam export cells.tif --objects --classes 1=cell --to coco -o coco/
 """
 SUFFIXES = (".tif", ".tiff", ".png", ".bmp")
+#: Classes without a name above which a label image is likely one of objects.
+MANY = 50
 PICTURES = (*SUFFIXES, ".jpg", ".jpeg", ".jp2")
 
 
@@ -117,7 +119,7 @@ def export(options: ExportOptions) -> int:
     for failure in dict.fromkeys(tally.failures):
         complain(failure)
     failed = f", [red]{len(tally.failures)} failed[/red]" if tally.failures else ""
-    say(f"{len(tally.written)} files written{failed}; outputs in {escape(str(options.output))}")
+    say(f"{len(tally.written)} written{failed}; outputs in {escape(str(options.output))}")
     return FAILED if tally.failures else OK
 
 
@@ -234,6 +236,9 @@ def _read(one: "ExportFormat", source: "SheetSource", tally: Tally) -> Iterator[
         return
     for text in sheet.notes:
         note(text)
+    unnamed = sum(one.name == f"class {one.id}" for one in sheet.classes)
+    if unnamed > MANY:
+        note(f"{source.labels} has {unnamed} classes without a name; if its ids are objects, use --objects.")
     yield sheet
 
 

@@ -48,6 +48,9 @@ if TYPE_CHECKING:
 
     from napari_gfsam.session.types import PlaneKey
 
+#: Keys that work whatever layer is active; the others only where a layer of ours is.
+ANYWHERE = ("run", "try")
+UNDO = ("undo", "redo")
 PLUGIN, EXAMPLE, EXAMPLE_CLASS = "napari-gfsam", "nuclei", "nucleus"
 
 
@@ -122,6 +125,7 @@ class Desk:
             self.ours.remove(follower)
         for layer in our_layers(self.viewer):
             self._on_our_layer(layer)
+        bind(self.viewer, {name: self.actions[name] for name in ANYWHERE})
         self.viewer.layers.events.inserted.connect(self._on_layers)
         self.viewer.layers.events.removed.connect(self._on_removed)
 
@@ -136,6 +140,7 @@ class Desk:
         self.running.close()
         self.saving.close()
         drop_box(self.viewer)
+        unbind(self.viewer)
         for layer in self.viewer.layers:
             if is_ours(layer):
                 unbind(layer)
@@ -224,6 +229,7 @@ class Desk:
         done, running = self.running.counts if self.running.running else (0, 0)
         return Standing(
             pictures=len(self.pictures.groups()),
+            label_layers=len(self.references.others()),
             references=len(self.session.references.enabled),
             painted=len(self.references.painted()),
             targets=self._count_targets(),
@@ -315,7 +321,9 @@ class Desk:
         self.layers_changed.emit()
 
     def _on_our_layer(self, layer: Layer) -> None:
-        bind(layer, self.actions)
+        # In a reference napari's own undo takes strokes back: nothing but paint is there.
+        painting = role(layer) == Role.REFERENCE.value
+        bind(layer, {name: act for name, act in self.actions.items() if not (painting and name in UNDO)})
         watcher = self._watchers.get(str(role(layer)))
         if watcher is not None:
             layer.events.paint.connect(watcher)

@@ -101,9 +101,7 @@ class Filling:
             self.filled.emit()
 
 
-def _outlined(
-    models: Models, source: LayerSource, plane: PlaneKey, yx: FloatArray
-) -> Generator[str, None, BoolArray]:
+def _outlined(models: Models, source: LayerSource, plane: PlaneKey, yx: FloatArray) -> Generator[str, None, BoolArray]:
     from napari_gfsam.api.outline import outline
 
     yield from import_models()

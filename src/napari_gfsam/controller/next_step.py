@@ -13,6 +13,8 @@ class Standing:
     ----------
     pictures
         Image layers in the viewer that are not ours.
+    label_layers
+        The person's own label layers that are not references.
     references
         Reference rows in use.
     painted
@@ -26,6 +28,7 @@ class Standing:
     """
 
     pictures: int = 0
+    label_layers: int = 0
     references: int = 0
     painted: int = 0
     targets: int = 0
@@ -50,6 +53,8 @@ def next_step(now: Standing) -> str:
 def _before_a_run(now: Standing) -> str:
     if not now.pictures:
         return "Open a picture (drag it into the window), or try an example."
+    if not now.references and now.label_layers:
+        return "Choose your painted label layer under References, or make a new one and paint one object."
     if not now.references:
         return "Press “Label this picture”, then paint one object with the brush."
     if not now.painted:

@@ -98,6 +98,14 @@ class References:
         self.refresh()
         return rows
 
+    def others(self) -> list[Labels]:
+        """Return the person's own label layers that are not references yet."""
+        from napari.layers import Labels
+
+        used = {row.labels_layer for row in self._session.references}
+        mine = [layer for layer in self._viewer.layers if isinstance(layer, Labels) and not is_ours(layer)]
+        return [layer for layer in mine if layer_id(layer) not in used]
+
     def refresh(self, *, everywhere: bool = False) -> None:
         """Take in what was painted: new planes of label layers made for it (the one shown, or all), new classes.
 

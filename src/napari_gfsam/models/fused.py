@@ -112,7 +112,9 @@ def _take_gelu(module: nn.Module, name: str) -> bool:
 
 
 def _plain_cpu(x: Tensor, weight: Tensor) -> bool:
-    """Say whether the operators apply: they are for float32 on a CPU and have no gradient."""
+    """Say whether the operators apply: for float32 on a CPU, without a gradient, where no compiler does the same."""
+    if torch.compiler.is_compiling():
+        return False
     differentiable = torch.is_grad_enabled() and (x.requires_grad or weight.requires_grad)
     return x.device.type == "cpu" and x.dtype == weight.dtype == torch.float32 and not differentiable
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from napari_gfsam.models.checkpoints import State, build_prompt_modules
 from napari_gfsam.models.decoder import PreparedImage, PromptDecoder
 from napari_gfsam.models.device import CPU, Batches, Device
-from napari_gfsam.models.pictures import as_pictures
+from napari_gfsam.models.pictures import as_pictures, sam_input
 from napari_gfsam.models.placing import Compiled, place, trust
 from napari_gfsam.models.registry import ModelSpec, model_spec
 from napari_gfsam.models.sam_vit import SIZES, build_sam_vit_image_encoder
@@ -53,7 +53,7 @@ class SamSegmenter:
     Parameters
     ----------
     image_encoder
-        Module from (B, 1024, 1024, 3) uint8 to (B, 256, 64, 64) float.
+        Whose `embed` maps (B, 1024, 1024, 3) float32, normalised, to (B, 256, 64, 64) float32.
     decoder
         The prompt decoder, on the same device.
     spec
@@ -68,7 +68,7 @@ class SamSegmenter:
 
     def __init__(
         self,
-        image_encoder: nn.Module,
+        image_encoder: Any,
         decoder: PromptDecoder,
         spec: ModelSpec,
         weights_hash: str,
@@ -78,7 +78,7 @@ class SamSegmenter:
     ) -> None:
         self._decoder = decoder
         self.spec, self.weights_hash, self.precision = spec, weights_hash, precision
-        self._encoder = Compiled(image_encoder, wanted=compiled)
+        self._encoder = Compiled(image_encoder.embed, wanted=compiled)
         self._batches = Batches(1 if compiled else MOST_PICTURES)
 
     @property
@@ -110,7 +110,7 @@ class SamSegmenter:
         made: list[Tensor] = []
 
         def work(part: slice) -> None:
-            made.append(self._encoder(pictures[part]).to(torch.float32))
+            made.append(self._encoder(sam_input(pictures[part], self.device)))
 
         self._batches.run(len(pictures), work)
         return torch.cat(made) if len(made) != 1 else made[0]

@@ -80,7 +80,7 @@ class Dock(QWidget):
         standing = self.desk.standing()
         self.next_step.show_step(next_step(standing))
         review = self.stages.currentIndex() == 1 and bool(len(self.desk.session.queue))
-        empty = not standing.references and not len(self.desk.session.queue)
+        empty = not (standing.references or len(self.desk.session.queue) or standing.label_layers)
         self.welcome.setVisible(empty)
         self.preparing.setVisible(not empty and not review)
         self.reviewed.setVisible(review)

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_gfsam.bridge.identity import find_layer, is_ours, layer_id
+from napari_gfsam.bridge.identity import find_layer, layer_id
 from napari_gfsam.bridge.planes import show_plane
 from napari_gfsam.bridge.region import draw_box
 from napari_gfsam.controller.folders import pictures_in
@@ -171,8 +171,7 @@ class Prepare:
         desk, panel = self._desk, self._references
         rows = tuple(desk.session.references)
         panel.show_references(rows, self._chosen_reference or None)
-        used = {row.labels_layer for row in rows}
-        others = [layer for layer in self._label_layers() if layer_id(layer) not in used]
+        others = desk.references.others()
         panel.show_layers([Choice(layer_id(layer), layer.name) for layer in others])
         panel.show_picture(self._picture_name())
         panel.show_warning(desk.references.warning(), zoom=True)
@@ -225,11 +224,6 @@ class Prepare:
     def _image(self, picture: str) -> Any:
         found: Any = find_layer(self._desk.viewer, picture)
         return found
-
-    def _label_layers(self) -> list[Any]:
-        from napari.layers import Labels
-
-        return [layer for layer in self._desk.viewer.layers if isinstance(layer, Labels) and not is_ours(layer)]
 
     def _picture_name(self) -> str:
         try:

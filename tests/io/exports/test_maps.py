@@ -1,4 +1,4 @@
-"""GeoTIFF, GeoPackage and GeoJSON on a scene of known polygons, read back by rasterio and geopandas, placed by pyproj."""
+"""GeoTIFF, GeoPackage and GeoJSON on a scene of known polygons, read back by rasterio, geopandas and pyproj."""
 
 from __future__ import annotations
 

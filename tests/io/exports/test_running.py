@@ -1,4 +1,4 @@
-"""What holds for every format: checked first, whole or not at all, nothing replaced unasked; and the page about them."""
+"""What holds for every format: checked first, whole or not at all, nothing replaced unasked; and the page."""
 
 from __future__ import annotations
 

@@ -109,10 +109,12 @@ def _multiscales(
     sheet: LabelSheet, axes: list[dict[str, str]], levels: int, name: str, prefix: str = ""
 ) -> dict[str, Any]:
     scale = sheet.scale or (1.0,) * sheet.labels.ndim
+    moved = [{"type": "translation", "translation": list(map(float, sheet.translate))}] if any(sheet.translate) else []
     datasets = []
     for level in range(levels):
         sizes = [float(size) * (2**level if axis in "yx" else 1) for size, axis in zip(scale, sheet.axes, strict=True)]
-        datasets.append({"path": f"{prefix}{level}", "coordinateTransformations": [{"type": "scale", "scale": sizes}]})
+        transforms = [{"type": "scale", "scale": sizes}, *moved]
+        datasets.append({"path": f"{prefix}{level}", "coordinateTransformations": transforms})
     return {"multiscales": [{"version": VERSION, "name": name, "axes": axes, "datasets": datasets}]}
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import asdict
+from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from napari_gfsam.io.exports.types import ExportError, default_name
@@ -34,9 +35,11 @@ def provenance(sheet: LabelSheet) -> dict[str, Any]:
 
 def about_program() -> dict[str, Any]:
     """Return what made the export."""
-    from napari_gfsam import __version__
-
-    return {"format": FORMAT, "program": "napari-gfsam", "version": __version__}
+    try:
+        known = version("napari-gfsam")
+    except PackageNotFoundError:  # a source tree that was never installed
+        known = "0+unknown"
+    return {"format": FORMAT, "program": "napari-gfsam", "version": known}
 
 
 def class_facts(one: ExportClass) -> dict[str, Any]:

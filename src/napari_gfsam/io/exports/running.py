@@ -126,7 +126,7 @@ class _Job:
             path = self.folder / f"{sheet.name}{self.format.outputs[0]}"
             self.check(path)
             if self.format.kind == "folder":
-                _write_folder(module, sheet, path)
+                write_folder(module, sheet, path)
                 self.written.append(path)
             else:
                 self._put(path, module.encode(sheet))
@@ -139,8 +139,25 @@ class _Job:
         self.written.append(path)
 
 
-def _write_folder(module: Any, sheet: LabelSheet, path: Path) -> None:
-    """Write a folder beside its place and move it there."""
+def write_folder(module: Any, sheet: LabelSheet, path: Path) -> None:
+    """Write a folder beside its place and move it there, over one that is there.
+
+    Parameters
+    ----------
+    module
+        Of a format of the kind ``folder``.
+    sheet
+        The labels.
+    path
+        The folder.
+
+    Raises
+    ------
+    ExportError
+        If the labels do not fit the format.
+    OSError
+        If it cannot be written (`io.writers.OutputError`); nothing of it is left then.
+    """
     from napari_gfsam.io.writers import OutputError
 
     hidden = path.with_name(f".{path.name}.{os.getpid()}.tmp")

@@ -103,6 +103,8 @@ class LabelSheet:
         Size of a pixel along every axis; 1 where it is not known.
     units
         Of `scale`, one an axis, such as ``micrometer``; empty where they are not known.
+    translate
+        Where the centre of the first pixel lies, in `units`; 0 where it is not known.
     georeference
         Where the picture lies on the earth.
     record
@@ -120,6 +122,7 @@ class LabelSheet:
     axes: str = "yx"
     scale: tuple[float, ...] = ()
     units: tuple[str, ...] = ()
+    translate: tuple[float, ...] = ()
     georeference: Georeference | None = None
     record: RunRecord | None = None
     notes: tuple[str, ...] = ()
@@ -141,6 +144,7 @@ class LabelSheet:
                 axes="yx",
                 scale=self.scale[-2:],
                 units=self.units[-2:],
+                translate=self.translate[-2:],
             )
 
 
