@@ -110,7 +110,10 @@ def test_from_the_empty_dock_to_saved_labels(window, qtbot, tmp_path):
     assert (desk.sheets.accepted(plane) == accepted).all()
 
     folder = tmp_path / "labels"
-    assert desk.exporting.save(folder) == 1
+    said = []
+    desk.exporting.saved.connect(said.append)
+    desk.exporting.save(folder)
+    qtbot.waitUntil(lambda: said == ["The labels of 1 target are saved in 'labels'."], timeout=RUN_MILLISECONDS)
     (written,) = folder.glob("*_labels.tif")
     assert (read_labels(written) == accepted).all()
     assert hashes(viewer) == before

@@ -32,8 +32,8 @@ from safetensors.torch import save
 
 from napari_gfsam.models.checkpoints import build_prompt_modules
 from napari_gfsam.models.encoders import DinoEncoder, build_transformer, network_input
-from napari_gfsam.models.registry import MODELS
 from napari_gfsam.models.pictures import SAM_MEAN, SAM_STD
+from napari_gfsam.models.registry import MODELS
 from napari_gfsam.models.tiny_vit import build_mobile_sam_image_encoder
 
 ROOT = Path(__file__).resolve().parents[1]

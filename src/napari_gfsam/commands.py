@@ -20,5 +20,7 @@ def new_reference(viewer: Viewer) -> None:
 
 def open_dock(viewer: Viewer) -> Dock:
     """Return the dock of a viewer, opened if it is not open and shown if it is hidden."""
-    _, widget = viewer.window.add_plugin_dock_widget(PLUGIN, WIDGET)
+    frame, widget = viewer.window.add_plugin_dock_widget(PLUGIN, WIDGET)
+    frame.show()
+    frame.raise_()
     return cast("Dock", widget)

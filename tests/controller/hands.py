@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from threading import Event
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +14,7 @@ from napari_gfsam.core.types import ACCEPTED
 from tests.fakes import disc_picture
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from napari.components import ViewerModel
@@ -83,6 +85,23 @@ class At:
     # A run -------------------------------------------------------------------------------------------------------
     def wait(self) -> None:
         self.qtbot.waitUntil(lambda: not self.desk.running.running, timeout=RUN_MILLISECONDS)
+
+    def run_in_two(self, start: Callable[[], object] | None = None) -> Event:
+        """Run up to the first proposal; the others go on when the event is set, however fast the machine is."""
+        go_on, put, stored = Event(), self.desk.session.store.put, 0
+
+        def wait_and_put(plane: PlaneKey, prediction: Prediction) -> None:
+            nonlocal stored
+            stored += 1
+            if stored > 1:
+                go_on.wait(RUN_MILLISECONDS / 1000)
+            put(plane, prediction)
+
+        self.desk.session.store.put = wait_and_put
+        (start or self.desk.actions["run"])()
+        self.qtbot.waitUntil(lambda: self.desk.running.counts[0] > 0, timeout=RUN_MILLISECONDS)
+        self.desk.session.store.put = put
+        return go_on
 
     def run(self) -> None:
         self.press("run")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_gfsam.bridge.ours import Role
 from napari_gfsam.controller.pictures import LayerReading
 from napari_gfsam.session.types import TargetState
 from tests.controller.hands import SHAPE, fingerprint, picture

@@ -108,7 +108,7 @@ def test_painting_on_more_planes_adds_them_in_the_order_that_is_shown(at):
 
 
 def test_a_four_dimensional_stack_with_other_axes_shown(at):
-    pixels, labels = stack(3)
+    pixels, _ = stack(3)
     image = at.image("cells", np.stack([pixels, pixels[::-1]]))  # t, z, y, x
     at.viewer.dims.set_point((0, 1), (1, 2))
     row = at.desk.references.new(image)

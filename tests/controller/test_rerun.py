@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from napari_gfsam.session.types import TargetState
-from tests.controller.hands import RUN_MILLISECONDS, fingerprint
+from tests.controller.hands import fingerprint
 
 pytestmark = pytest.mark.gui
 ACCEPTED, PROPOSED = TargetState.ACCEPTED, TargetState.PROPOSED
@@ -84,9 +84,9 @@ def test_strokes_and_undo_after_a_rerun(stacked):
 
 def test_targets_that_the_first_run_did_not_reach_are_run_too(at):
     at.painted_stack(6)
-    at.press("run")
-    at.qtbot.waitUntil(lambda: at.desk.running.counts[0] > 0, timeout=RUN_MILLISECONDS)
+    go_on = at.run_in_two()
     use_as_reference(at)
+    go_on.set()
     at.wait()
     assert at.problems == []
     assert len(at.queue) == 5
@@ -100,9 +100,9 @@ def test_taken_back_in_the_middle_of_the_run(stacked):
     before = {target.plane: target for target in at.queue}
     labels = {plane: at.proposal(plane) for plane in planes}
     at.desk.review.go_to(planes[0])
-    use_as_reference(at)
-    at.qtbot.waitUntil(lambda: at.desk.running.counts[0] > 0, timeout=RUN_MILLISECONDS)
+    go_on = at.run_in_two(at.desk.rerun.start)
     revert(at)
+    go_on.set()
     at.wait()
     for plane in planes[1:]:
         assert at.target(plane) == before[plane]

@@ -123,7 +123,7 @@ def test_progress_never_goes_back_and_names_every_stage(segmenter, stack, refere
     assert {one.stage for one in progress} == set(STAGES)
     assert all(one.text and one.seconds_left >= 0 for one in progress)
     assert {(one.k, one.n) for one in progress} == {(0, 2), (1, 2), (2, 2)}
-    assert pace.each_class < Pace().each_class
+    assert pace.each_class != Pace().each_class
 
 
 def test_a_yield_after_every_batch_of_prompts(segmenter, stack, reference, fake_models):

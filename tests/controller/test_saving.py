@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from napari_gfsam.bridge.preferences import Preferences
 from napari_gfsam.controller import saving as saving_module
 from napari_gfsam.controller import snapshots as snapshots_module
 from napari_gfsam.session import TargetState, read_saved
+from napari_gfsam.session.packing import pack
 from napari_gfsam.session.painting import AcceptMode
 from napari_gfsam.session.picks import PlanesPick
 from tests.controller.hands import At, picture
@@ -606,3 +608,57 @@ def test_description_names_no_user_layer_that_was_never_used(at):
     at.viewer.add_points(np.zeros((2, 2)), name="points")
     at.desk.saving.save(wait=True)
     assert not {"private", "points"} & {one.facts["name"] for one in description(at).layers}
+
+
+def test_many_accepts_during_a_save_are_packed_on_the_thread(at, monkeypatch, qtbot):
+    at.painted_stack(12)
+    at.run()
+    monkeypatch.setattr(saving_module, "FEW_PLANES", 3)
+    packed = []
+    monkeypatch.setattr(
+        snapshots_module, "pack", lambda labels: packed.append(threading.current_thread()) or pack(labels)
+    )
+    at.desk.saving.save()
+    at.desk.review.accept_above(0.0)
+    qtbot.waitUntil(lambda: not at.desk.saving.busy and not at.desk.session.dirty, timeout=SAVE_MILLISECONDS)
+    assert threading.main_thread() not in packed
+    assert all(found.labels for found in description(at).targets)
+
+
+def test_a_corrected_target_that_became_a_reference_comes_back(at, after_a_crash):
+    at.painted_stack(3)
+    at.run()
+    at.desk.rerun.start()
+    at.wait()
+    assert len(at.desk.session.references) == 2
+    at.desk.saving.save(wait=True)
+    other = after_a_crash(at)
+    assert go_on(other) == ()
+    assert state(other) == state(at)
+    layers = [find_layer(other.viewer, row.labels_layer) for row in other.desk.session.references]
+    assert layers[1] is other.ours(Role.ACCEPTED, other.viewer.layers["cells"])
+    other.run()
+    assert other.problems == []
+
+
+@pytest.mark.parametrize("reading", [{"level": 1}, {"channel_axis": 0}])
+def test_pyramids_and_channels_are_read_as_they_were(at, after_a_crash, reading):
+    pixels, labels = picture(1)
+    if "level" in reading:
+        image = at.image("cells", [pixels[..., 0], pixels[::2, ::2, 0]], multiscale=True)
+        labels = labels[::2, ::2]
+    else:
+        image = at.image("cells", np.moveaxis(pixels, -1, 0).copy())
+        labels = labels[None]
+    at.desk.pictures.read(image, **reading)
+    at.paint(image, labels)
+    at.run()
+    at.desk.saving.save(wait=True)
+    other = after_a_crash(at)
+    assert go_on(other) == ()
+    assert state(other) == state(at)
+    (row,) = other.desk.session.references
+    source = other.desk.sources.get(row.plane.source)
+    assert {name: getattr(source, name) for name in reading} == reading
+    other.run()
+    assert other.problems == []

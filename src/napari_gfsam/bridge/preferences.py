@@ -10,7 +10,7 @@ PLUGIN = "napari-gfsam"
 
 @dataclass(frozen=True, slots=True)
 class Preferences:
-    """Preferences of the dock (Preferences > GF-SAM; the same names and defaults stand in the manifest).
+    """Preferences of the dock (Preferences > napari-gfsam; the same names and defaults stand in the manifest).
 
     Parameters
     ----------

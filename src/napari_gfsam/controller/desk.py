@@ -17,6 +17,7 @@ from napari_gfsam.bridge.prompts import PromptsLayer
 from napari_gfsam.bridge.region import drop_box
 from napari_gfsam.controller.correcting import Correcting, CorrectionError
 from napari_gfsam.controller.exporting import Exporting
+from napari_gfsam.controller.files import FileSource
 from napari_gfsam.controller.filling import Filling
 from napari_gfsam.controller.folders import Folders
 from napari_gfsam.controller.getting import Getting
@@ -86,7 +87,7 @@ class Desk:
         self.sources = Sources(viewer)
         self.pictures = Pictures(viewer, self.sources)
         self.jobs, self._fill_jobs, self._thumbnail_jobs = JobRunner(), JobRunner(), JobRunner()
-        self._getting_jobs, self._reading_jobs = JobRunner(), JobRunner()
+        self._getting_jobs, self._reading_jobs, self._exporting_jobs = JobRunner(), JobRunner(), JobRunner()
         self.thumbnails = Thumbnails(self._thumbnail_jobs)
         self.folders = Folders(self.session, self.ours, self.sources)
         self.references = References(self.session, self.ours, self.pictures, self.folders)
@@ -101,7 +102,7 @@ class Desk:
         self.rerun = Rerun(self.session, self.references, self.running, self.review, self.sheets)
         self.getting = Getting(self.models, self._getting_jobs)
         self.overlays = Overlays(self.session, self.sources, self.sheets, self.ours, self.correcting)
-        self.exporting = Exporting(self.session, self.sheets)
+        self.exporting = Exporting(self.session, self.sheets, self._exporting_jobs)
         self.saving = Saving(self, JobRunner())
         self._connect()
 
@@ -113,6 +114,7 @@ class Desk:
         self.correcting.failed.connect(self.problem.emit)
         self.filling.failed.connect(self.problem.emit)
         self.getting.failed.connect(self.problem.emit)
+        self.exporting.failed.connect(self.problem.emit)
         self.saving.failed.connect(self.problem.emit)
         self.saving.brought_back.connect(self._on_brought_back)
         self.filling.filled.connect(self.references.refresh)
@@ -137,6 +139,7 @@ class Desk:
         self.thumbnails.close()
         self.correcting.close()
         self.getting.close()
+        self.exporting.close()
         self.running.close()
         self.saving.close()
         drop_box(self.viewer)
@@ -187,8 +190,8 @@ class Desk:
         self._run(planes)
 
     def try_shown(self) -> None:
-        """Run the plane that is shown of the chosen picture."""
-        self._run([self.targets.shown(self.image())])
+        """Run the plane that is shown of the chosen picture, or the file that is open and worked on."""
+        self._run([self._file_at_hand() or self.targets.shown(self.image())])
 
     def open_example(self) -> None:
         """Open a painted pair of pictures and take its paint as the reference; Run is armed."""
@@ -256,7 +259,18 @@ class Desk:
         if source is None and self.session.queue.current is not None:
             source = self.sources.get(self.session.queue.current.source)
         found: Any = None if source is None else find_layer(self.viewer, source.layers[0])
-        return None if found is None else self.pictures.group_of(found)[0]
+        return None if found is None or is_ours(found) else self.pictures.group_of(found)[0]
+
+    def _file_at_hand(self) -> PlaneKey | None:
+        """Return the plane of the file whose picture or labels are the active layer."""
+        active = self.viewer.layers.selection.active
+        if active is None or not is_ours(active):
+            return None
+        for name in (layer_id(active), str(facts_of(active).get("source", ""))):
+            source = self.sources.get(name)
+            if isinstance(source, FileSource):
+                return source.plane
+        return None
 
     def _guarded(self, action: Callable[..., Any]) -> Callable[..., Any]:
         def run(*args: Any) -> Any:

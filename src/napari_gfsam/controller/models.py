@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from napari_gfsam.api.backend import Backend
     from napari_gfsam.io.records import ModelRecord
 
+#: What of a `ModelChoice` replaces one model of the preset.
+SINGLE = ("encoder", "segmenter", "encoder_weights", "segmenter_weights")
+
 
 class Models:
     """One segmenter, made (without loading anything) when it is first asked for.
@@ -84,6 +87,8 @@ class Models:
         ValueError
             If there is no such model; everything then stays as it was.
         """
+        if "preset" in changes:  # a pair of models takes the place of single ones chosen before
+            changes = {**dict.fromkeys(SINGLE), **changes}
         choice = replace(self._choice, **changes)
         choice.specs()
         if choice != self._choice:

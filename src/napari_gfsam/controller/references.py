@@ -9,7 +9,7 @@ from uuid import uuid4
 import numpy as np
 
 from napari_gfsam.bridge.align import lies_over
-from napari_gfsam.bridge.identity import find_layer, layer_id, role
+from napari_gfsam.bridge.identity import find_layer, is_ours, layer_id, role
 from napari_gfsam.bridge.ours import Role
 from napari_gfsam.bridge.paint import paint_on
 from napari_gfsam.bridge.planes import show_plane, shown_plane

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from napari_gfsam.session.saved import SavedSession
     from napari_gfsam.workers import JobRunner
 
+#: More planes than these are packed on the thread (3 ms a plane of 1024 x 1024).
+FEW_PLANES = 8
 logger = logging.getLogger(__name__)
 
 
@@ -247,8 +249,8 @@ class Saving:
     def _on_finished(self, value: Any) -> None:
         if isinstance(value, Resumed):
             self._bring(value)
-        elif isinstance(value, Prepared) and self._in_work is None:  # overtaken by a newer description
-            self.save()
+        elif isinstance(value, Prepared) and (self._in_work is None or self._snapshots.behind > FEW_PLANES):
+            self.save()  # overtaken: by a newer description, or by many accepts at once
         elif isinstance(value, Prepared):
             try:
                 saved = self._describe(value)

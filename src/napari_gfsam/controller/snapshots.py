@@ -111,6 +111,11 @@ class Snapshots:
         """Stop watching."""
         self._watch.close()
 
+    @property
+    def behind(self) -> int:
+        """Number of planes that may have changed since `collect`."""
+        return len(self._watch)
+
     def collect(self) -> Collected:
         """Read what may have changed since the last time: copies, quick for pictures in memory."""
         rows = [row for row in self._desk.session.references if self._is_open(row)]

@@ -44,6 +44,10 @@ class Watch:
         ours.added.connect(self._watch_all)
         self._watch_all()
 
+    def __len__(self) -> int:
+        """Return the number of planes whose accepted labels may have changed since they were taken."""
+        return len(self._changed)
+
     def take(self) -> set[PlaneKey]:
         """Return the planes whose accepted labels may have changed since the last call."""
         changed, self._changed = self._changed, set()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import ndimage
 
 if TYPE_CHECKING:
     from napari_gfsam.core.arrays import BoolArray, LabelArray
@@ -43,6 +42,8 @@ def object_spans(labels: LabelArray, grid: int = 37) -> dict[int, float]:
     -------
     By class id, the side in cells of a square as large as the median painted piece (4-connected).
     """
+    from scipy import ndimage  # takes a while: a window opens without it
+
     cell_area = labels.shape[0] * labels.shape[1] / grid**2
     spans = {}
     for class_id in np.unique(labels[labels > 0]):

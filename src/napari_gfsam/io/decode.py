@@ -29,6 +29,7 @@ _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE = 0, 1, 2, 3
 _ALPHA = (1, 2)
 #: What the parsing steps of tifffile and Pillow raise when bytes are not what they should be.
 _DAMAGE = (
+    tifffile.TiffFileError,  # a ValueError in newer versions only
     ValueError,
     TypeError,
     AttributeError,

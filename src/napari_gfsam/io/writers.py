@@ -1,4 +1,7 @@
-"""Files out, each whole or not at all: written beside its place under another name, then moved there."""
+"""Files out, each whole or not at all: written beside its place under another name, then moved there.
+
+tifffile is imported where it is used: it takes a while, and a window opens without it.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import tifffile
 from PIL import Image, PngImagePlugin
 
 from napari_gfsam.imaging.overlay import draw_overlay
-from napari_gfsam.io.decode import LARGEST_PICTURE, read_software
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -139,6 +140,8 @@ def _smallest_type(labels: NDArray[np.integer[Any]]) -> NDArray[np.integer[Any]]
 
 
 def _check_png(ids: NDArray[np.integer[Any]]) -> NDArray[np.integer[Any]]:
+    from napari_gfsam.io.decode import LARGEST_PICTURE
+
     if ids.dtype.itemsize > 2:
         raise ValueError(f"PNG holds label ids up to 65535, not {ids.max()}; write a TIFF instead.")
     if ids.size > LARGEST_PICTURE:
@@ -147,6 +150,8 @@ def _check_png(ids: NDArray[np.integer[Any]]) -> NDArray[np.integer[Any]]:
 
 
 def _tiff(array: NDArray[Any], photometric: str = "minisblack") -> bytes:
+    import tifffile
+
     buffer = BytesIO()
     tifffile.imwrite(buffer, array, compression="zlib", photometric=photometric, software=SOFTWARE)
     return buffer.getvalue()
@@ -162,4 +167,6 @@ def _png(array: NDArray[Any]) -> bytes:
 
 def is_ours(path: Path | str) -> bool:
     """Tell whether an image bears the mark of this module; a file saved again by another program does not."""
+    from napari_gfsam.io.decode import read_software
+
     return read_software(Path(path)) == SOFTWARE

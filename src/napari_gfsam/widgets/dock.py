@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import Qt, QTimer
+from qtpy.QtCore import QEvent, Qt, QTimer
 from qtpy.QtGui import QKeySequence, QShortcut
-from qtpy.QtWidgets import QVBoxLayout, QWidget
+from qtpy.QtWidgets import QApplication, QVBoxLayout, QWidget
 
 from napari_gfsam.bridge.keys import KEYS
 from napari_gfsam.controller.desk import Desk
@@ -71,7 +71,7 @@ class Dock(QWidget):
         self.refresh()
         self._offer()
         self._saver.start()
-        # napari deletes a dock that is closed by its X without a close event to what is in it.
+        # A window that closes deletes its docks without a close event to what is in them.
         self.destroyed.connect(self._links.close)
 
     def refresh(self) -> None:
@@ -94,6 +94,13 @@ class Dock(QWidget):
     def new_reference(self) -> None:
         """Make a label layer over the picture that is worked on, and arm the brush."""
         self._prepare.new_reference()
+
+    def event(self, event: QEvent | None) -> bool:
+        """Let go of the viewer when napari takes the dock out of the window for good, which is all its X does."""
+        done = super().event(event)
+        if event is not None and event.type() == QEvent.Type.ParentChange and self.parent() is None:
+            self._links.close()
+        return bool(done)
 
     def closeEvent(self, event: QCloseEvent | None) -> None:
         """Save and let go of the viewer when the dock is closed for good."""
@@ -126,7 +133,7 @@ class Dock(QWidget):
         desk = self.desk
         self._later.timeout.connect(self.refresh)
         self._follow.timeout.connect(desk.guarded(desk.review.follow))
-        self._saver.timeout.connect(desk.saving.tick)
+        self._saver.timeout.connect(self._save)
         for source in (
             desk.session.classes.changed,
             desk.session.references.changed,
@@ -146,6 +153,7 @@ class Dock(QWidget):
         self._links.connect(desk.problem, self.next_step.show_problem)
         self._links.connect(desk.running.progressed, self.run.show_progress)
         self._links.connect(desk.running.ended, self._on_ended)
+        self._links.connect(desk.exporting.saved, self.run.show_idle)
         self._links.connect(desk.running.failed, self._on_ended_badly)
         self._links.connect(desk.running.done, self._on_done)
         self._links.connect(desk.saving.brought_back, self._on_brought_back)
@@ -162,6 +170,11 @@ class Dock(QWidget):
                 shortcut = QShortcut(QKeySequence(entry.key), self)
                 shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
                 shortcut.activated.connect(actions[entry.action])
+
+    def _save(self) -> None:
+        """Save now and then, but not in the middle of a stroke."""
+        if not self._links.closed and QApplication.mouseButtons() == Qt.MouseButton.NoButton:
+            self.desk.saving.tick()
 
     def _soon(self, *_: object) -> None:
         if not self._links.closed and not self._later.isActive():

@@ -6,6 +6,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from napari_gfsam.bridge.identity import find_layer, layer_id
 from napari_gfsam.bridge.planes import show_plane
 from napari_gfsam.bridge.region import draw_box
@@ -138,9 +140,17 @@ class Prepare:
         return known.get(self._chosen_reference) or next(iter(known), None)
 
     def _paint_with(self, class_id: int) -> None:
-        active = self._desk.viewer.layers.selection.active
-        if active is not None and hasattr(active, "selected_label"):
+        active: Any = self._desk.viewer.layers.selection.active
+        if not hasattr(active, "selected_label"):
+            return
+        most = np.iinfo(active.dtype).max
+        if class_id <= most:
             active.selected_label = class_id
+        else:
+            self._desk.problem.emit(
+                f"The layer {active.name!r} holds labels up to {most}; convert its data type (right click on it) to "
+                f"paint {class_id} in it."
+            )
 
     def _add_class(self) -> None:
         row = self._desk.session.classes.add()
