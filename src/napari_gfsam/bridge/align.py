@@ -26,6 +26,8 @@ Shape = tuple[int, ...]
 Kwargs = dict[str, Any]
 #: Larger label arrays are kept in a file.
 MEMORY_BYTES = 2**30
+#: Parts of a matrix below this share of its largest are rounding.
+TINY = 1e-9
 #: Corners that lie this near to each other are the same, pixels.
 SAME_PIXEL = 0.01
 
@@ -249,9 +251,11 @@ def _step_to(plane: PlaneKey, linear: FloatArray) -> FloatArray:
     step = np.zeros(len(plane.index))
     other = [axis for axis, place in enumerate(plane.index) if place >= 0]
     if other:
-        # napari slices by this part of the inverse and draws by the plane's part of the matrix alone.
-        slicing = np.linalg.inv(linear)[np.ix_(other, other)]
-        step[other] = np.linalg.solve(slicing, np.asarray(plane.index, dtype=np.float64)[other])
+        # napari slices by this part of the inverse and draws by the plane's part of the matrix alone. A quarter turn
+        # of a sliced axis into the plane leaves nothing to slice by: least squares then moves nothing.
+        inverse = np.linalg.inv(linear)
+        slicing = np.where(np.abs(inverse) > TINY * np.abs(inverse).max(), inverse, 0)[np.ix_(other, other)]
+        step[other] = np.linalg.lstsq(slicing, np.asarray(plane.index, dtype=np.float64)[other])[0]
     return step
 
 
