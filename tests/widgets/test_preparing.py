@@ -270,8 +270,8 @@ def test_the_thumbnail_shows_the_very_pixels(targets, shape):
 
 
 def test_the_estimate_hides_without_targets(targets):
-    assert targets._estimate.text() == "102 targets: about 6 min, 900 MB for later corrections"
-    targets.show_estimate(0, 0, 0)
+    assert targets._estimate.text() == "102 targets: about 6 min, 2 GB of memory, 900 MB on disk for corrections"
+    targets.show_estimate(0, 0, 0, 0)
     assert targets._estimate.isHidden()
 
 

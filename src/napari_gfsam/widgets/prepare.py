@@ -222,7 +222,7 @@ class Prepare:
         standing = self._desk.standing()
         classes = len(self._desk.session.classes)
         took = self._desk.running.estimate(standing.targets, classes, standing.painted)
-        self._targets.show_estimate(standing.targets, took.seconds, took.disk_bytes)
+        self._targets.show_estimate(standing.targets, took.seconds, took.memory_bytes, took.disk_bytes)
         self._run.show_ready(standing.targets, "" if standing.painted else "Paint a reference first")
 
     def _row(self, group: tuple[Image, ...]) -> PictureRow:

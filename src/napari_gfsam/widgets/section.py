@@ -5,7 +5,7 @@ from __future__ import annotations
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
-from napari_gfsam.widgets.parts import GAP, hint, label, row
+from napari_gfsam.widgets.parts import GAP, hint
 
 
 class Section(QWidget):
@@ -30,11 +30,10 @@ class Section(QWidget):
         super().__init__()
         self._content = content
         self._head = _head(title, tip)
-        self._summary = label(wrap=False, muted=True)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(GAP)
-        layout.addLayout(row(self._head, self._summary, stretch=0))
+        layout.addWidget(self._head)
         layout.addWidget(content)
         self._head.toggled.connect(self._turn)
         self._head.clicked.connect(self.toggled)
@@ -49,10 +48,6 @@ class Section(QWidget):
     def is_open(self) -> bool:
         """Whether it is open."""
         return self._head.isChecked()
-
-    def show_summary(self, text: str) -> None:
-        """Show a few words beside the title: what is inside, readable when folded."""
-        self._summary.setText(text)
 
     def _turn(self, opened: bool) -> None:
         self._head.setArrowType(Qt.ArrowType.DownArrow if opened else Qt.ArrowType.RightArrow)

@@ -69,7 +69,7 @@ class TargetsPanel(QWidget):
         self._connect()
         self.show_pictures(())
         self.show_input(None, "")
-        self.show_estimate(0, 0.0, 0)
+        self.show_estimate(0, 0.0, 0, 0)
 
     def _lay_out(self) -> None:
         layout = column(self)
@@ -107,10 +107,11 @@ class TargetsPanel(QWidget):
             self._thumbnail.setPixmap(_pixmap(picture))
         say(self._reading, text)
 
-    def show_estimate(self, targets: int, seconds: float, disk_bytes: int) -> None:
+    def show_estimate(self, targets: int, seconds: float, memory_bytes: int, disk_bytes: int) -> None:
         """Say what a run on so many targets will take; nothing for none."""
-        takes = f"{say_count(targets, 'target')}: {say_seconds(seconds)}, {say_bytes(disk_bytes)} for later corrections"
-        say(self._estimate, takes if targets else "")
+        takes = [f"{say_count(targets, 'target')}: {say_seconds(seconds)}", f"{say_bytes(memory_bytes)} of memory"]
+        takes.append(f"{say_bytes(disk_bytes)} on disk for corrections")
+        say(self._estimate, ", ".join(takes) if targets else "")
 
     def set_try(self, possible: bool) -> None:
         """Say whether the plane that is shown can be segmented now."""
