@@ -1,4 +1,4 @@
-"""How long the window stands still during a run: a 10 ms timer of the main thread, real window, models and samples.
+"""How long the window stands still during a run: a 10 ms timer of the main thread, the dock in a real window.
 
     xvfb-run -a -s "-screen 0 1280x800x24" python benchmarks/event_loop.py [--rounds 3] [--pair coins]
 
@@ -17,15 +17,13 @@ import tempfile
 import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from napari_gfsam import Segmenter
-    from napari_gfsam.samples import SamplePair
-    from napari_gfsam.session.store import PredictionStore
+    from napari_gfsam.widgets.dock import Dock
 
 TICK = 0.010
 LONG = 0.050
@@ -82,36 +80,30 @@ def one_round(pair_name: str) -> list[Standstill]:
     """Open a window with a sample and run twice in it: the first run loads the models, the second finds them there."""
     import napari
 
-    from napari_gfsam import Segmenter
     from napari_gfsam.samples import load_pair
+    from napari_gfsam.widgets.dock import Dock
 
     pair = load_pair(pair_name)
-    viewer = napari.Viewer()
-    viewer.add_image(pair.reference.image)
-    viewer.add_labels(pair.reference.labels)
-    for target in pair.targets:
-        viewer.add_image(target.image, visible=False)
-    segmenter, found = Segmenter(), []
+    viewer, found = napari.Viewer(), []
     with tempfile.TemporaryDirectory() as folder:
-        store = make_store(segmenter, Path(folder))
+        dock = Dock(viewer, Path(folder))
+        viewer.window.add_dock_widget(dock, name="GF-SAM")
+        viewer.add_image(pair.reference.image, name="reference")
+        dock.desk.references.use(viewer.add_labels(pair.reference.labels, name="paint"))
+        for target in pair.targets:
+            viewer.add_image(target.image, name=target.name)
         for _ in range(2):
-            found.append(one_run(segmenter, pair, store))
-            segmenter.backend.forget()
-    viewer.close()
+            found.append(one_run(dock))
+            dock.desk.models.segmenter.backend.forget()
+        viewer.close()
     return found
 
 
-def one_run(segmenter: Segmenter, pair: SamplePair, store: PredictionStore) -> Standstill:
-    """Run on all targets of a pair and watch a timer meanwhile."""
-    from qtpy.QtCore import QEventLoop, Qt, QTimer
+def one_run(dock: Dock) -> Standstill:
+    """Run on all targets and watch a timer meanwhile, and a second longer: proposals are still being drawn."""
+    from qtpy.QtCore import Qt, QTimer
 
-    from napari_gfsam.controller.runs import run_targets
-    from napari_gfsam.workers import ActivityBar, JobRunner
-
-    found, stage, loop = Standstill(), ["load"], QEventLoop()
-    runner = JobRunner()
-    bar = ActivityBar("GF-SAM", runner.cancel)
-    last = [0.0]
+    found, stage, last = Standstill(), ["start"], [0.0]
 
     def tick() -> None:
         now = time.perf_counter()
@@ -120,60 +112,29 @@ def one_run(segmenter: Segmenter, pair: SamplePair, store: PredictionStore) -> S
         if gap > LONG:
             found.during.append((stage[0], gap))
 
-    def show(event: Any) -> None:
-        stage[0] = getattr(event, "stage", stage[0])
-        bar.show(getattr(event, "fraction", 0.0), getattr(event, "text", ""))
-
-    runner.reported.connect(show)
-    runner.running_changed.connect(lambda running: None if running else loop.quit())
+    dock.desk.running.progressed.connect(lambda event: stage.__setitem__(0, event.stage))
     timer = QTimer()
     timer.setTimerType(Qt.TimerType.PreciseTimer)
     timer.timeout.connect(tick)
-    QTimer.singleShot(1000, loop.quit)
-    loop.exec()  # let the new window come to rest
+    rest(1)  # let the new window come to rest
     timer.start(round(1000 * TICK))
     start = last[0] = time.perf_counter()
-    runner.start(run_targets(segmenter, *inputs(pair), store))
-    loop.exec()
+    dock.run.run_requested.emit()
+    while dock.desk.running.running:
+        rest(0.1)
+    rest(1)
     found.seconds = time.perf_counter() - start
     timer.stop()
-    bar.close()
     return found
 
 
-def inputs(pair: SamplePair) -> tuple[Any, Any]:
-    """Return a pair as what a run takes."""
-    from napari_gfsam.controller.run_types import ReferenceInput
-    from napari_gfsam.core.types import ClassSpec
-    from napari_gfsam.session.types import PlaneKey
+def rest(seconds: float) -> None:
+    """Let the event loop turn."""
+    from qtpy.QtCore import QEventLoop, QTimer
 
-    classes = tuple(ClassSpec(id_, name) for id_, name in pair.reference.class_names.items())
-    reference = SampleSource(pair.reference)
-    painted = ReferenceInput(reference, PlaneKey(reference.id), pair.reference.labels, classes, "reference")
-    targets = [SampleSource(target) for target in pair.targets]
-    return [painted], [(PlaneKey(source.id), source) for source in targets]
-
-
-class SampleSource:
-    """A sample as a `PictureSource`."""
-
-    def __init__(self, sample: Any) -> None:
-        from napari_gfsam.imaging import PixelRecipe
-
-        self.id = self.name = sample.name
-        self.recipe = PixelRecipe()
-        self.shape = sample.labels.shape
-        self._image = sample.image
-
-    def read(self, plane: Any) -> Any:
-        return self._image
-
-
-def make_store(segmenter: Segmenter, folder: Path) -> PredictionStore:
-    from napari_gfsam.api.archive import Archive
-    from napari_gfsam.session.store import PredictionStore
-
-    return PredictionStore(lambda: folder, Archive(lambda models: segmenter.backend))
+    loop = QEventLoop()
+    QTimer.singleShot(round(1000 * seconds), loop.quit)
+    loop.exec()
 
 
 def report(rounds: list[list[Standstill]], options: argparse.Namespace) -> None:

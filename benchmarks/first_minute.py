@@ -1,0 +1,81 @@
+"""The first minute: from starting Python to the first proposal of the example, two clicks in a real window.
+
+xvfb-run -a -s "-screen 0 1280x800x24" python benchmarks/first_minute.py [--rounds 5]
+
+Every round is a process of its own. Clicks come at once: what a person takes to find the buttons is not in it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+STEPS = ("window", "dock", "example", "proposal")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--child", type=float, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.child:
+        print(json.dumps(one_round(options.child)))
+        return
+    rounds = [child() for _ in range(options.rounds)]
+    for name in STEPS:
+        times = [found[name] for found in rounds]
+        print(f"{name:10s} median {statistics.median(times):6.2f} s   longest {max(times):6.2f} s")
+    print(f"torch imported by the dock: {any(found['torch'] for found in rounds)}")
+
+
+def child() -> dict[str, Any]:
+    output = subprocess.check_output([sys.executable, __file__, "--child", str(time.time())])
+    found: dict[str, Any] = json.loads(output.splitlines()[-1])
+    return found
+
+
+def one_round(started: float) -> dict[str, Any]:
+    """Seconds from the start to the window, of opening the dock and the example, and from the start to a proposal."""
+    import napari
+    from qtpy.QtWidgets import QApplication, QPushButton
+
+    found: dict[str, Any] = {}
+    viewer = napari.Viewer()
+    QApplication.processEvents()
+    found["window"] = time.time() - started
+    with tempfile.TemporaryDirectory() as folder:
+        begin = time.time()
+        from napari_gfsam.widgets.dock import Dock
+
+        dock = Dock(viewer, Path(folder))
+        viewer.window.add_dock_widget(dock, name="GF-SAM")
+        QApplication.processEvents()
+        found["dock"], found["torch"] = time.time() - begin, "torch" in sys.modules
+
+        def click(text: str) -> None:
+            (button,) = (one for one in dock.findChildren(QPushButton) if one.isVisible() and text in one.text())
+            button.click()
+
+        begin = time.time()
+        click("Try an example")
+        found["example"] = time.time() - begin
+        while time.time() < begin + 1:  # what was opened shows the button
+            QApplication.processEvents()
+        click("Run on")
+        while dock.desk.session.queue.current is None:
+            QApplication.processEvents()
+            time.sleep(0.005)
+        found["proposal"] = time.time() - started
+        viewer.close()
+    return found
+
+
+if __name__ == "__main__":
+    main()
