@@ -255,7 +255,7 @@ def _step_to(plane: PlaneKey, linear: FloatArray) -> FloatArray:
         # of a sliced axis into the plane leaves nothing to slice by: least squares then moves nothing.
         inverse = np.linalg.inv(linear)
         slicing = np.where(np.abs(inverse) > TINY * np.abs(inverse).max(), inverse, 0)[np.ix_(other, other)]
-        step[other] = np.linalg.lstsq(slicing, np.asarray(plane.index, dtype=np.float64)[other])[0]
+        step[other] = np.linalg.lstsq(slicing, np.asarray(plane.index, dtype=np.float64)[other], rcond=None)[0]
     return step
 
 
