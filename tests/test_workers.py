@@ -250,6 +250,33 @@ def test_a_deleted_parent_cancels_the_job(qtbot, work):
     qtbot.waitUntil(lambda: not run_threads())
 
 
+def test_a_runner_that_another_thread_collects_is_deleted_in_peace():
+    code = """
+import gc, threading
+from qtpy.QtCore import QCoreApplication, QEvent
+from napari_gfsam.workers import JobRunner
+application = QCoreApplication([])
+gc.disable()
+cancelled = []
+class Job:
+    generation = 0
+    def cancel(self):
+        cancelled.append(self)
+for _ in range(50):
+    runner = JobRunner()
+    runner._jobs.append(Job())
+    runner.itself = runner
+    del runner
+collector = threading.Thread(target=gc.collect)
+collector.start()
+collector.join()
+application.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+print(len(cancelled))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
+    assert (done.returncode, done.stdout) == (0, "50\n"), done.stderr
+
+
 def test_the_timer_rests_while_nothing_runs(qtbot, runner, work):
     (timer,) = runner.findChildren(QTimer)
     assert not timer.isActive()

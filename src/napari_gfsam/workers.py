@@ -13,9 +13,9 @@ import threading
 import time
 from contextlib import closing
 from dataclasses import dataclass
-from functools import partial
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
+from weakref import finalize
 
 from qtpy.QtCore import QCoreApplication, QObject, QTimer, Signal
 
@@ -103,6 +103,15 @@ class _Job:
         return _Cancelled()
 
 
+class _Jobs(list[_Job]):
+    """Jobs that have not been taken leave of."""
+
+    def cancel(self, *_: object) -> None:
+        """End all at their next yields."""
+        for job in self:
+            job.cancel()
+
+
 class JobRunner(QObject):
     """Runs one job at a time; starting another cancels the first. One runner a dock; use it on the main thread only.
 
@@ -132,14 +141,17 @@ class JobRunner(QObject):
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._jobs: list[_Job] = []
+        self._jobs = _Jobs()
         self._last: _Job | None = None
         self._generation = 0
         self._delivering = False
         self._timer = QTimer(self)
         self._timer.setInterval(POLL_MILLISECONDS)
         self._timer.timeout.connect(self._deliver)
-        self.destroyed.connect(partial(_cancel_all, self._jobs))
+        # Deleted by its parent, or collected. A bound method, which Qt holds weakly: any other callable may have been
+        # taken apart by the garbage collector when a runner that it found on another thread is deleted at last.
+        self.destroyed.connect(self._jobs.cancel)
+        finalize(self, self._jobs.cancel)
         application = QCoreApplication.instance()
         if application is not None:
             application.aboutToQuit.connect(self.stop)
@@ -162,7 +174,7 @@ class JobRunner(QObject):
         The job's generation.
         """
         was_running = self.running
-        _cancel_all(self._jobs)
+        self._jobs.cancel()
         self._generation += 1
         self._last = _Job(self._generation, steps, self._last)
         self._jobs.append(self._last)
@@ -174,7 +186,7 @@ class JobRunner(QObject):
 
     def cancel(self) -> None:
         """Ask the job to end at its next yield; what it yielded until then still arrives, then `cancelled`."""
-        _cancel_all(self._jobs)
+        self._jobs.cancel()
 
     def stop(self, seconds: float = CLOSING_SECONDS) -> bool:
         """Cancel, drop whatever would still arrive, and wait a little: for closing.
@@ -189,7 +201,7 @@ class JobRunner(QObject):
         Whether no thread is left.
         """
         was_running = self.running
-        _cancel_all(self._jobs)
+        self._jobs.cancel()
         self._jobs.clear()
         self._generation += 1
         self._timer.stop()
@@ -228,12 +240,6 @@ class JobRunner(QObject):
             self.failed.emit(end.sentence)
         else:
             self.cancelled.emit()
-
-
-def _cancel_all(jobs: list[_Job], *_: object) -> None:
-    """Cancel; takes the list itself, so that it also works when the runner is already gone."""
-    for job in jobs:
-        job.cancel()
 
 
 def _wait(job: _Job | None, seconds: float) -> bool:
