@@ -7,8 +7,8 @@ import shutil
 import numpy as np
 import pytest
 
-from napari_gfsam.cli.outputs import write_outputs
 from napari_gfsam.core.config import TUNED
+from napari_gfsam.datasets.outputs import write_outputs
 from napari_gfsam.io.readers import read_image, read_labels
 from napari_gfsam.io.records import labels_hash, read_record
 from napari_gfsam.io.writers import write_labels, write_picture
@@ -426,12 +426,12 @@ def test_ctrl_c_keeps_what_is_done(desk, fake_models, monkeypatch):
             raise KeyboardInterrupt
         write_outputs(*given)
 
-    monkeypatch.setattr("napari_gfsam.cli.segment.write_outputs", interrupted)
+    monkeypatch.setattr("napari_gfsam.datasets.job.write_outputs", interrupted)
     result = desk.segment(*targets)
     assert result.exit_code == 130
     assert "Stopped after 1 of 2 targets" in result.stderr
     assert desk.outputs == OF_A
-    monkeypatch.setattr("napari_gfsam.cli.segment.write_outputs", write_outputs)
+    monkeypatch.setattr("napari_gfsam.datasets.job.write_outputs", write_outputs)
     assert "1 done, 1 skipped" in desk.segment(*targets).stdout
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_gfsam.cli.inputs import absolute
+from napari_gfsam.datasets.pictures import absolute
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -28,11 +28,19 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
+class Problem:
+    """A word that names no picture, and the sentence about it."""
+
+    word: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
 class Found:
-    """Pictures in the order in which they were named, and sentences about words that name none."""
+    """Pictures in the order in which they were named, and the words that name none."""
 
     paths: tuple[Path, ...]
-    problems: tuple[str, ...]
+    problems: tuple[Problem, ...]
 
 
 def find_pictures(words: Iterable[str], leave_out: Iterable[Path] = ()) -> Found:
@@ -59,7 +67,7 @@ def find_pictures(words: Iterable[str], leave_out: Iterable[Path] = ()) -> Found
         else:
             found = [path for path in _inside(named, word) if absolute(path) not in hidden and not is_output(path)]
         if not found:
-            problems.append(_nothing(word, named))
+            problems.append(Problem(word, _nothing(word, named)))
         for path in found:
             paths.setdefault(absolute(path), path)
     return Found(tuple(paths.values()), tuple(problems))
@@ -83,6 +91,12 @@ def is_output(path: Path) -> bool:
     return False
 
 
+def natural(path: Path | str) -> list[tuple[int, str]]:
+    """Return a key that sorts plane2 before plane10."""
+    parts = re.split(r"(\d+)", str(path).casefold())
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]
+
+
 def _inside(named: Path, word: str) -> list[Path]:
     from napari_gfsam.io.readers import IMAGE_SUFFIXES
 
@@ -93,19 +107,13 @@ def _inside(named: Path, word: str) -> list[Path]:
     else:
         return []
     pictures = [path for path in candidates if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()]
-    return sorted((path for path in pictures if not path.name.startswith(".")), key=_natural)
+    return sorted((path for path in pictures if not path.name.startswith(".")), key=natural)
 
 
 def _nothing(word: str, named: Path) -> str:
     if named.is_dir():
         return f"The folder {word} holds no picture (TIFF, PNG, JPEG or BMP)."
     return f"No picture matches {word}." if _GLOB.search(word) else f"{word} does not exist."
-
-
-def _natural(path: Path) -> list[tuple[int, str]]:
-    """Sort plane2 before plane10."""
-    parts = re.split(r"(\d+)", str(path).casefold())
-    return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]
 
 
 def _with_folder(path: Path) -> str:
