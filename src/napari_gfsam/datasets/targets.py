@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import hashlib
+import os
 import re
 from collections import Counter
 from dataclasses import dataclass
@@ -59,17 +60,18 @@ def find_pictures(words: Iterable[str], leave_out: Iterable[Path] = ()) -> Found
     """
     paths: dict[Path, Path] = {}
     problems = []
-    hidden = {absolute(path) for path in leave_out}
+    hidden, places = {absolute(path) for path in leave_out}, _Places()
     for word in words:
         named = Path(word).expanduser()
         if named.exists() and not named.is_dir():
-            found = [named]
+            found = {places.of(named): named}
         else:
-            found = [path for path in _inside(named, word) if absolute(path) not in hidden and not is_output(path)]
+            each = ((places.of(path), path) for path in _inside(named, word))
+            found = {place: path for place, path in each if place not in hidden and not is_output(path)}
         if not found:
             problems.append(Problem(word, _nothing(word, named)))
-        for path in found:
-            paths.setdefault(absolute(path), path)
+        for place, path in found.items():
+            paths.setdefault(place, path)
     return Found(tuple(paths.values()), tuple(problems))
 
 
@@ -101,13 +103,30 @@ def _inside(named: Path, word: str) -> list[Path]:
     from napari_gfsam.io.readers import IMAGE_SUFFIXES
 
     if named.is_dir():
-        candidates = list(named.iterdir())
+        with os.scandir(named) as entries:  # tells files from folders without a look at each
+            candidates = [named / entry.name for entry in entries if entry.is_file()]
     elif _GLOB.search(word):
-        candidates = [Path(found) for found in glob.glob(str(named), recursive=True)]
+        candidates = [path for found in glob.iglob(str(named), recursive=True) if (path := Path(found)).is_file()]
     else:
         return []
-    pictures = [path for path in candidates if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()]
+    pictures = (path for path in candidates if path.suffix.lower() in IMAGE_SUFFIXES)
     return sorted((path for path in pictures if not path.name.startswith(".")), key=natural)
+
+
+class _Places:
+    """Absolute paths of many files in few folders: each folder is resolved once."""
+
+    def __init__(self) -> None:
+        self._folders: dict[Path, Path] = {}
+
+    def of(self, path: Path) -> Path:
+        """Return what `absolute` does."""
+        if path.is_symlink() or path.name == "..":
+            return absolute(path)
+        folder = path.parent
+        if folder not in self._folders:
+            self._folders[folder] = absolute(folder)
+        return self._folders[folder] / path.name
 
 
 def _nothing(word: str, named: Path) -> str:
