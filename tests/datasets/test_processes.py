@@ -26,9 +26,6 @@ def test_processes_write_what_one_process_writes(folder):
     assert (report.done, report.skipped, report.failed) == (6, 0, 0)
     assert folder.labels() == folder.labels("alone")
     assert [untimed(folder, name, "out") for name in NAMES] == [untimed(folder, name, "alone") for name in NAMES]
-    again = folder.run(workers=2)
-    assert (again.done, again.skipped) == (0, 6)
-    assert again.devices == ()
 
 
 def test_bad_files_fail_alone_and_a_worker_that_ends_is_replaced(folder):

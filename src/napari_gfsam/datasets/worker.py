@@ -9,17 +9,18 @@ from __future__ import annotations
 import json
 import os
 import signal
-import sys
 from contextlib import closing
 from dataclasses import asdict, replace
 from queue import SimpleQueue
 from threading import Event, Thread
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 from napari_gfsam.datasets.job import PER_TARGET, Job, Task
 from napari_gfsam.datasets.plan import Plan
 
 if TYPE_CHECKING:
+    from io import FileIO
+
     from napari_gfsam.datasets.rows import Row
 
 
@@ -48,17 +49,27 @@ def main() -> None:
     # Ctrl+C goes to all processes of a terminal; the parent decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     answers = _take_output()
-    first = sys.stdin.buffer.readline()
+    # Without a buffer: its lock, held by the thread that listens, would be in the way at the end.
+    lines = os.fdopen(0, "rb", buffering=0, closefd=False)
+    setup = lines.readline()
     tasks: SimpleQueue[bytes] = SimpleQueue()
     stop = Stopper()
-    Thread(target=_listen, args=(tasks, stop), daemon=True).start()
+    Thread(target=_listen, args=(lines, tasks, stop), daemon=True).start()
     try:
-        job = _job(json.loads(first))
+        if setup:
+            _work(json.loads(setup), tasks, stop, answers)
+    except (Stop, BrokenPipeError):  # nobody wants an answer any more
+        return
+
+
+def _work(setup: dict[str, Any], tasks: SimpleQueue[bytes], stop: Stopper, answers: FileIO) -> None:
+    try:
+        job = Job(on_its_card(Plan.from_dict(setup["plan"]), setup["number"]))
         _say(answers, {"joined": job.key})
         while line := tasks.get():
             _say(answers, {"row": asdict(one_row(job, Task.from_dict(json.loads(line)), stop))})
-    except Stop:
-        return
+    except BrokenPipeError:
+        raise
     except PER_TARGET as error:
         _say(answers, {"fatal": " ".join(str(error).split()) or type(error).__name__})
 
@@ -86,27 +97,22 @@ def on_its_card(plan: Plan, number: int) -> Plan:
     return replace(plan, models=replace(plan.models, device=f"cuda:{number % cards}"))
 
 
-def _job(setup: dict[str, Any]) -> Job:
-    return Job(on_its_card(Plan.from_dict(setup["plan"]), setup["number"]))
-
-
-def _take_output() -> BinaryIO:
+def _take_output() -> FileIO:
     """Keep the standard output for answers; what libraries print goes where errors go."""
-    answers = os.fdopen(os.dup(1), "wb")
+    answers = os.fdopen(os.dup(1), "wb", buffering=0)  # a buffer would be flushed at the end, to nobody
     os.dup2(2, 1)
     return answers
 
 
-def _listen(tasks: SimpleQueue[bytes], stop: Stopper) -> None:
-    for line in sys.stdin.buffer:
+def _listen(lines: FileIO, tasks: SimpleQueue[bytes], stop: Stopper) -> None:
+    for line in lines:
         tasks.put(line)
     stop.ask()
     tasks.put(b"")
 
 
-def _say(answers: BinaryIO, words: dict[str, Any]) -> None:
+def _say(answers: FileIO, words: dict[str, Any]) -> None:
     answers.write(json.dumps(words).encode() + b"\n")
-    answers.flush()
 
 
 if __name__ == "__main__":
