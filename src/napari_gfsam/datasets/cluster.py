@@ -74,8 +74,7 @@ class DaskWorkers:
     def __init__(self, plan: Plan, cluster: Cluster, run: str) -> None:
         self._address, self._run = cluster.address, run
         self._plan = plan.placed().as_dict()
-        self._level = _quiet(logging.CRITICAL)
-        self._client = _connect(cluster)
+        self._client, self._levels = _connect(cluster)
         self._done: SimpleQueue[tuple[str, Future]] = SimpleQueue()
         self._futures: dict[str, Future] = {}
         self._seats: dict[str, int] = {}
@@ -122,7 +121,7 @@ class DaskWorkers:
                 self._client.cancel(list(self._futures.values()))
                 self._client.run(stop, self._run, on_error="ignore")
         self._client.close()
-        _quiet(self._level)
+        _set_levels(self._levels)
 
     def _look(self) -> Iterator[Message]:
         """Compare who is there with who was."""
@@ -185,7 +184,8 @@ class DaskWorkers:
         )
 
 
-def _connect(cluster: Cluster) -> Client:
+def _connect(cluster: Cluster) -> tuple[Client, dict[str, int]]:
+    """Return a client and what the levels of the library's loggers were."""
     try:
         from distributed import Client, Security
     except ImportError as error:
@@ -193,9 +193,11 @@ def _connect(cluster: Cluster) -> Client:
     files = {"tls_ca_file": cluster.tls_ca, "tls_client_cert": cluster.tls_cert, "tls_client_key": cluster.tls_key}
     given = {name: str(path) for name, path in files.items() if path is not None}
     security = Security(require_encryption=True, **given) if given else None
+    levels = _quiet()
     try:
-        return Client(cluster.address, timeout=CONNECT_SECONDS, security=security, set_as_default=False)
+        return Client(cluster.address, timeout=CONNECT_SECONDS, security=security, set_as_default=False), levels
     except (OSError, ValueError, TypeError, RuntimeError) as error:
+        _set_levels(levels)
         what = " ".join(str(error).split())
         raise DatasetError(f"The Dask scheduler at {cluster.address} cannot be reached ({what}).") from error
 
@@ -204,9 +206,17 @@ def _host(address: str) -> str:
     return address.rpartition(":")[0]
 
 
-def _quiet(level: int) -> int:
-    """Set from which level on the library writes to the terminal, and return what it was."""
-    logger = logging.getLogger("distributed")
-    before = logger.level
-    logger.setLevel(level)
-    return before
+def _quiet() -> dict[str, int]:
+    """Keep the library, which tells in many lines that a scheduler is gone, from the terminal; return the levels.
+
+    Each of its modules sets up a logger of its own when it is imported.
+    """
+    names = [name for name in logging.root.manager.loggerDict if name.partition(".")[0] == "distributed"]
+    levels = {name: logging.getLogger(name).level for name in names}
+    _set_levels(dict.fromkeys(names, logging.CRITICAL))
+    return levels
+
+
+def _set_levels(levels: dict[str, int]) -> None:
+    for name, level in levels.items():
+        logging.getLogger(name).setLevel(level)
