@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -75,19 +77,35 @@ def test_a_worker_that_is_killed_in_the_middle_is_done_without(folder):
     assert folder.labels() == folder.labels("whole")
 
 
-def test_a_scheduler_that_goes_away_is_one_sentence(folder):
+def test_ctrl_c_stops_the_workers_and_a_scheduler_that_goes_away_is_one_sentence(folder):
     folder.targets("a", "wait", "z")
-    out = folder.path / "out"
+    out, begun, go = folder.path / "out", folder.path / "in" / "wait.begun", folder.path / "in" / "wait.go"
     with local_cluster(folder.path / "dask") as cluster:
-        process = killing.start((sys.executable, SCRIPT), words(folder, "out", "--scheduler", cluster.address))
-        killing.wait_for(lambda: (out / JOURNAL).exists() and (out / JOURNAL).read_text().count("\n") > 2, "targets")
+
+        def start_and_wait():
+            process = killing.start((sys.executable, SCRIPT), words(folder, "out", "--scheduler", cluster.address))
+            journal = out / JOURNAL
+            killing.wait_for(lambda: begun.exists() and journal.read_text().count("\n") > 2, "two of three targets")
+            return process
+
+        process = start_and_wait()
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=killing.WAIT_SECONDS)
+        assert process.returncode == 130
+        assert errors.startswith("Note: Stopped after 2 of 3 targets")
+        begun.unlink()
+        go.touch()
+        time.sleep(1)  # what was begun now sees that it is to stop
+        go.unlink()
+        process = start_and_wait()
+        assert sorted(folder.labels()) == ["a_labels.tif", "z_labels.tif"]
         cluster.scheduler.kill()
         _, errors = process.communicate(timeout=killing.WAIT_SECONDS)
         assert process.returncode == 1
         assert errors.startswith(f"Error: The Dask scheduler at {cluster.address} went away; what is done stays")
         assert len(errors.splitlines()) == 1
         assert sorted(folder.labels()) == ["a_labels.tif", "z_labels.tif"]
-        (folder.path / "in" / "wait.go").touch()
+        go.touch()
 
 
 def test_a_scheduler_that_is_not_there_is_one_sentence(folder, monkeypatch):

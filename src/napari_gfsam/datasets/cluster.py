@@ -10,6 +10,7 @@ import json
 import logging
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from pathlib import Path
 from queue import Empty, SimpleQueue
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -22,7 +23,6 @@ from napari_gfsam.io.schema import build
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from distributed import Client, Future
 
@@ -84,7 +84,7 @@ class DaskWorkers:
         """Give a target to a free worker."""
         from napari_gfsam.datasets.cluster_work import work
 
-        words = json.dumps(replace(task, path=str(absolute(task.path))).as_dict())
+        words = json.dumps(replace(task, path=str(absolute(Path(task.path)))).as_dict())
         try:
             # Tied to its worker: how often it is tried, and where, is decided in one place (`crew.work_through`).
             future = self._client.submit(work, self._setup(seat), words, workers=[seat], pure=False, retries=0)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from napari_gfsam.datasets.errors import DatasetError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Generator, Iterable, Iterator
 
     from napari_gfsam.datasets.job import Task
     from napari_gfsam.datasets.rows import Row
@@ -68,7 +68,7 @@ class Crew(Protocol):
         ...
 
 
-def work_through(crew: Crew, tasks: Iterable[Task]) -> Iterator[Row]:
+def work_through(crew: Crew, tasks: Iterable[Task]) -> Generator[Row, None, None]:
     """Have a crew do targets.
 
     The target of a worker that ends is given to one more; a target that ends both has failed.

@@ -16,7 +16,7 @@ from napari_gfsam.datasets.rows import Ended, Row, row_of
 from napari_gfsam.datasets.threads import use_threads
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 
     from napari_gfsam.api import Outcome
     from napari_gfsam.api import Target as Wanted
@@ -104,7 +104,9 @@ class Job:
         hashes = [(one.record.image.content_hash, one.record.labels.content_hash) for one in references]
         return repr((__version__, [(one.id, one.sha256) for one in backend.records], hashes))
 
-    def rows(self, tasks: Iterable[Task], watch: Callable[[Task, Any], None] | None = None) -> Iterator[Row]:
+    def rows(
+        self, tasks: Iterable[Task], watch: Callable[[Task, Any], None] | None = None
+    ) -> Generator[Row, None, None]:
         """Do targets; while one is written the next ones are read and segmented.
 
         Parameters

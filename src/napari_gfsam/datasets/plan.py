@@ -80,12 +80,12 @@ class Plan:
             replace(painting, image=absolute(painting.image), labels=absolute(painting.labels))
             for painting in self.references
         )
-        files = {
-            name: absolute(path)
-            for name in ("encoder_weights", "segmenter_weights")
-            if (path := getattr(self.models, name)) is not None
-        }
-        return replace(self, references=references, output=absolute(self.output), models=replace(self.models, **files))
+        models = replace(
+            self.models,
+            encoder_weights=_placed(self.models.encoder_weights),
+            segmenter_weights=_placed(self.models.segmenter_weights),
+        )
+        return replace(self, references=references, output=absolute(self.output), models=models)
 
     def segmenter(self) -> Segmenter:
         """Return a segmenter with the references; models are loaded when they are first needed.
@@ -147,6 +147,10 @@ def _painting(data: Mapping[str, Any]) -> Painting:
     classes = tuple(ClassSpec(**one) for one in data["classes"])
     region = data["region_yx"] and tuple(data["region_yx"])
     return Painting(Path(data["image"]), Path(data["labels"]), classes, data["ignore"], region)
+
+
+def _placed(path: str | Path | None) -> Path | None:
+    return None if path is None else absolute(Path(path))
 
 
 def _text(value: Any) -> Any:

@@ -18,7 +18,7 @@ from napari_gfsam.datasets.targets import Found, find_pictures, name_targets
 from napari_gfsam.datasets.threads import threads_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Generator, Iterable, Iterator
     from pathlib import Path
 
     from napari_gfsam.datasets.cluster import Cluster
@@ -141,7 +141,7 @@ def _crew(plan: Plan, workers: int, cluster: Cluster | None, run: str) -> Crew:
     return Processes(plan, workers)
 
 
-def _by_crew(crew: Crew, tasks: Iterable[Task]) -> Iterator[Row]:
+def _by_crew(crew: Crew, tasks: Iterable[Task]) -> Generator[Row, None, None]:
     from napari_gfsam.datasets.crew import work_through
 
     with closing(crew), closing(work_through(crew, tasks)) as rows:
@@ -166,8 +166,8 @@ def _told(folder: Path, run: str, rows: Iterator[Row], on_row: Callable[[Row], N
             if counts:
                 worst = write_tables(folder, read_rows(journal.path))
             delete(journal.path)
-    states = (counts[state] for state in Ended)
-    return Report(*states, worst[:SHOWN], tuple(devices), folder / SUMMARY, folder / REVIEW)
+    done, skipped, failed = (counts[state] for state in (Ended.DONE, Ended.SKIPPED, Ended.FAILED))
+    return Report(done, skipped, failed, worst[:SHOWN], tuple(devices), folder / SUMMARY, folder / REVIEW)
 
 
 @contextmanager
