@@ -23,7 +23,7 @@ from napari_gfsam.datasets.worker import Stop, Stopper, on_its_card, one_row
 def test_workers_take_turns_on_the_cards(tmp_path, monkeypatch, device, cards, expected):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: cards)
     plan = Plan(references=(), output=tmp_path, models=ModelChoice(device=device))
-    assert [on_its_card(plan, number).models.device for number in range(4)] == expected
+    assert [on_its_card(plan, number).choice().device for number in range(4)] == expected
 
 
 def test_a_stop_comes_before_the_next_batch_of_prompts(folder, fake_models):

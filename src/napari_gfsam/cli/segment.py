@@ -15,11 +15,11 @@ from napari_gfsam.cli.console import complain, say, table
 from napari_gfsam.cli.errors import FAILED, OK, UsageError
 from napari_gfsam.cli.inputs import class_specs_of, recipe_of, region_of, settings_of
 from napari_gfsam.cli.progress import TargetsProgress
-from napari_gfsam.datasets import Ended, Found, Painting, Plan, find_pictures, segment_files
+from napari_gfsam.datasets import Cluster, Ended, Found, Painting, Plan, find_pictures, segment_files
 from napari_gfsam.datasets.rows import describe
 
 if TYPE_CHECKING:
-    from napari_gfsam.datasets import Cluster, Report, Row
+    from napari_gfsam.datasets import Report, Row
     from napari_gfsam.datasets.pictures import Region
 
 EXAMPLES = """
@@ -214,7 +214,7 @@ def _paintings(options: SegmentOptions) -> tuple[Painting, ...]:
     )
 
 
-def _cluster_of(options: SegmentOptions) -> "Cluster | None":
+def _cluster_of(options: SegmentOptions) -> Cluster | None:
     certificates = (options.tls_ca, options.tls_cert, options.tls_key)
     if not options.scheduler:
         if any(certificates):
@@ -222,12 +222,10 @@ def _cluster_of(options: SegmentOptions) -> "Cluster | None":
         return None
     if options.workers > 1:
         raise UsageError("--workers starts processes here and --scheduler uses those of a cluster; give one of them.")
-    from napari_gfsam.datasets import Cluster
-
     return Cluster(options.scheduler, *certificates)
 
 
-def _run(plan: Plan, found: Found, workers: int, cluster: "Cluster | None") -> int:
+def _run(plan: Plan, found: Found, workers: int, cluster: Cluster | None) -> int:
     """Do all targets and return how many failed."""
     tally = Tally(total=len(found.paths) + len(found.problems))
     try:

@@ -129,7 +129,8 @@ class DaskWorkers:
             here = set(self._client.nthreads())
         except (OSError, RuntimeError, ValueError) as error:
             raise self._lost() from error
-        for seat in sorted(self._seats.keys() - here):
+        # Idle ones first, else the target of one that is gone would be given to another one that is.
+        for seat in sorted(self._seats.keys() - here, key=lambda one: (one in self._futures, one)):
             del self._seats[seat]
             future = self._futures.pop(seat, None)
             if future is not None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from napari_gfsam.api.choice import ModelChoice
 from napari_gfsam.datasets.errors import DatasetError
 from napari_gfsam.datasets.outputs import OutputPaths, output_paths
 from napari_gfsam.datasets.pictures import Painting, absolute, add_painting
@@ -15,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from napari_gfsam.api import Segmenter
+    from napari_gfsam.api.choice import ModelChoice
     from napari_gfsam.core.config import GFSAMConfig
     from napari_gfsam.imaging import PixelRecipe
 
@@ -33,7 +33,7 @@ class Plan:
     output
         Folder for label images, overlays and run records.
     models
-        Models, device and precision.
+        Models, device and precision; the bundled models, wherever they are fastest, when None.
     settings
         A `GFSAMConfig`; the preset ``tuned`` when None.
     recipe
@@ -50,7 +50,7 @@ class Plan:
 
     references: tuple[Painting, ...]
     output: Path
-    models: ModelChoice = field(default_factory=ModelChoice)
+    models: ModelChoice | None = None
     settings: GFSAMConfig | None = None
     recipe: PixelRecipe | None = None
     label_format: str = "tif"
@@ -68,6 +68,12 @@ class Plan:
         """Return the outputs of a target."""
         return output_paths(Path(self.output), name, self.label_format, overlay=self.overlay)
 
+    def choice(self) -> ModelChoice:
+        """Return models, device and precision."""
+        from napari_gfsam.api.choice import ModelChoice
+
+        return self.models or ModelChoice()
+
     def pixels(self) -> PixelRecipe:
         """Return how pixel values become RGB."""
         from napari_gfsam.imaging import PixelRecipe
@@ -80,11 +86,9 @@ class Plan:
             replace(painting, image=absolute(painting.image), labels=absolute(painting.labels))
             for painting in self.references
         )
-        models = replace(
-            self.models,
-            encoder_weights=_placed(self.models.encoder_weights),
-            segmenter_weights=_placed(self.models.segmenter_weights),
-        )
+        models = self.choice()
+        files = (_placed(models.encoder_weights), _placed(models.segmenter_weights))
+        models = replace(models, encoder_weights=files[0], segmenter_weights=files[1])
         return replace(self, references=references, output=absolute(self.output), models=models)
 
     def segmenter(self) -> Segmenter:
@@ -98,7 +102,7 @@ class Plan:
         from napari_gfsam.api import Segmenter
 
         room = CACHE_BYTES + REFERENCE_BYTES * len(self.references)
-        segmenter = Segmenter(self.models, settings=self.settings or "tuned", cache_bytes=room)
+        segmenter = Segmenter(self.choice(), settings=self.settings or "tuned", cache_bytes=room)
         for painting in self.references:
             add_painting(segmenter, painting, self.pixels())
         return segmenter
@@ -106,7 +110,7 @@ class Plan:
     def as_dict(self) -> dict[str, Any]:
         """Return the plan as JSON-ready values."""
         values = {one.name: getattr(self, one.name) for one in fields(self)}
-        models = {name: _text(value) for name, value in asdict(self.models).items()}
+        models = {name: _text(value) for name, value in asdict(self.choice()).items()}
         return values | {
             "output": str(self.output),
             "references": [{name: _text(value) for name, value in asdict(one).items()} for one in self.references],
@@ -124,6 +128,7 @@ class Plan:
         DatasetError
             If it is none that this version knows.
         """
+        from napari_gfsam.api.choice import ModelChoice
         from napari_gfsam.core.config import GFSAMConfig
         from napari_gfsam.imaging import PixelRecipe
 

@@ -91,10 +91,11 @@ def on_its_card(plan: Plan, number: int) -> Plan:
     """Return the plan of a worker by its number: where there are several GPUs, the next one for each."""
     import torch
 
-    cards = torch.cuda.device_count() if plan.models.device in ("auto", "cuda") else 0
+    models = plan.choice()
+    cards = torch.cuda.device_count() if models.device in ("auto", "cuda") else 0
     if cards < 2:
         return plan
-    return replace(plan, models=replace(plan.models, device=f"cuda:{number % cards}"))
+    return replace(plan, models=replace(models, device=f"cuda:{number % cards}"))
 
 
 def _take_output() -> FileIO:
