@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from click.testing import Result
 
+TABLES = ("summary.csv", "review.csv")
+
 
 @dataclass(frozen=True)
 class Desk:
@@ -43,7 +45,9 @@ class Desk:
 
     @property
     def outputs(self) -> list[str]:
-        return sorted(path.name for path in (self / "out").iterdir())
+        """Files of targets; tables of the run and hidden files are left out."""
+        names = sorted(path.name for path in (self / "out").iterdir())
+        return [name for name in names if name not in TABLES and not name.startswith(".")]
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ import shutil
 import numpy as np
 import pytest
 
-from napari_gfsam.cli.outputs import write_outputs
 from napari_gfsam.core.config import TUNED
+from napari_gfsam.datasets.outputs import write_outputs
 from napari_gfsam.io.readers import read_image, read_labels
 from napari_gfsam.io.records import labels_hash, read_record
 from napari_gfsam.io.writers import write_labels, write_picture
@@ -426,12 +426,12 @@ def test_ctrl_c_keeps_what_is_done(desk, fake_models, monkeypatch):
             raise KeyboardInterrupt
         write_outputs(*given)
 
-    monkeypatch.setattr("napari_gfsam.cli.segment.write_outputs", interrupted)
+    monkeypatch.setattr("napari_gfsam.datasets.job.write_outputs", interrupted)
     result = desk.segment(*targets)
     assert result.exit_code == 130
     assert "Stopped after 1 of 2 targets" in result.stderr
     assert desk.outputs == OF_A
-    monkeypatch.setattr("napari_gfsam.cli.segment.write_outputs", write_outputs)
+    monkeypatch.setattr("napari_gfsam.datasets.job.write_outputs", write_outputs)
     assert "1 done, 1 skipped" in desk.segment(*targets).stdout
 
 
@@ -495,3 +495,37 @@ def test_wrong_models_and_devices_are_named(desk, words, sentence, code):
     result = desk.segment(desk.target("a"), *words)
     assert result.exit_code == code
     assert sentence in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("--workers", "2", "--scheduler", "tcp://127.0.0.1:9"), "give one of them"),
+        (("--tls-ca", "ref.tif"), "go with --scheduler"),
+    ],
+)
+def test_words_about_workers_that_do_not_fit_end_with_two(desk, words, sentence):
+    result = desk.segment(desk.target("a"), *words)
+    assert result.exit_code == 2
+    assert sentence in result.stderr
+    assert not (desk / "out").exists()
+
+
+def test_the_end_shows_what_most_needs_a_look(desk):
+    good, bad = desk.target("a"), desk / "b.tif"
+    bad.write_bytes(b"")
+    result = desk.segment(good, bad)
+    shown = result.stdout[result.stdout.index("What most needs a look") :]
+    assert shown.index("b.tif") < shown.index("a.tif")
+    assert "All targets: summary.csv; worst first: review.csv" in shown
+    assert (desk / "out" / "summary.csv").read_text().count("\n") == 3
+
+
+def test_many_failures_are_told_in_the_tables(desk, monkeypatch):
+    monkeypatch.setattr("napari_gfsam.cli.segment.MOST_SENTENCES", 2)
+    for name in "abcd":
+        (desk / f"{name}.tif").write_bytes(b"")
+    result = desk.segment(*(desk / f"{name}.tif" for name in "abcd"))
+    assert result.exit_code == 1
+    assert len(result.stderr.strip().splitlines()) == 3
+    assert "2 more failed; " in result.stderr

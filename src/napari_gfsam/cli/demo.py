@@ -11,11 +11,12 @@ from rich.markup import escape
 from napari_gfsam.cli.commands import EXPECTED, Stopped
 from napari_gfsam.cli.console import complain, say, sentence, table
 from napari_gfsam.cli.errors import FAILED, OK
-from napari_gfsam.cli.inputs import Painting, add_painting, read_picture_file, settings_of
-from napari_gfsam.cli.outputs import output_paths, prepare_folder, write_outputs
-from napari_gfsam.cli.predicting import drawing_of, predict
+from napari_gfsam.cli.inputs import settings_of
+from napari_gfsam.cli.predicting import predict
 from napari_gfsam.cli.progress import TargetsProgress
-from napari_gfsam.cli.threads import use_threads
+from napari_gfsam.datasets.outputs import drawing_of, output_paths, prepare_folder, write_outputs
+from napari_gfsam.datasets.pictures import Painting, add_painting, read_picture_file
+from napari_gfsam.datasets.threads import use_threads
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -13,7 +13,7 @@ from napari_gfsam.cli.console import complain, say, table
 from napari_gfsam.cli.errors import FAILED, OK, UsageError
 from napari_gfsam.cli.inputs import settings_of
 from napari_gfsam.cli.progress import make_progress
-from napari_gfsam.cli.threads import use_threads
+from napari_gfsam.datasets.threads import use_threads
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

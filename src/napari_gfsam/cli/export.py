@@ -15,9 +15,10 @@ from rich.markup import escape
 from napari_gfsam.cli.commands import EXPECTED
 from napari_gfsam.cli.console import complain, note, say, sentence
 from napari_gfsam.cli.errors import FAILED, OK, CommandError, UsageError
-from napari_gfsam.cli.inputs import absolute, class_specs_of
-from napari_gfsam.cli.outputs import prepare_folder
-from napari_gfsam.cli.targets import LABELS, name_targets
+from napari_gfsam.cli.inputs import class_specs_of
+from napari_gfsam.datasets.outputs import prepare_folder
+from napari_gfsam.datasets.pictures import absolute
+from napari_gfsam.datasets.targets import LABELS, name_targets
 
 if TYPE_CHECKING:
     from napari_gfsam.io.exports import ExportFormat, LabelSheet, SheetSource

@@ -1,27 +1,13 @@
-"""One picture through the segmenter, and what is said and drawn about the answer."""
+"""One picture through the segmenter, with its progress shown."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-from napari_gfsam.cli.outputs import Drawing
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from napari_gfsam.api import Prediction, Segmenter
-    from napari_gfsam.cli.inputs import ReadPicture
     from napari_gfsam.cli.progress import TargetsProgress
-
-
-def summary(prediction: Prediction) -> str:
-    """Return seconds, prompts, clusters and score of a prediction as plain text."""
-    results = prediction.record().results
-    seconds = sum(prediction.seconds.values())
-    prompts, clusters = sum(one.prompts for one in results), sum(one.clusters for one in results)
-    names = {id_: found.spec.name for id_, found in prediction.classes.items()}
-    scores = [f"{one.score:.3f}" if len(results) == 1 else f"{names[one.id]} {one.score:.3f}" for one in results]
-    found = f"{_count(prompts, 'prompt')}, {_count(clusters, 'cluster')}"
-    text = f"{seconds:.2f} s, {found}, score {', '.join(scores)}"
-    return f"{text} (empty: {prediction.reason})" if prediction.reason else text
+    from napari_gfsam.datasets.pictures import ReadPicture
 
 
 def predict(segmenter: Segmenter, picture: ReadPicture, progress: TargetsProgress, name: str) -> Prediction:
@@ -35,16 +21,3 @@ def predict(segmenter: Segmenter, picture: ReadPicture, progress: TargetsProgres
     events = segmenter.segment_events(picture.pixels, recipe=picture.recipe, record=picture.record)
     prediction: Prediction = progress.follow(name, events)
     return prediction
-
-
-def drawing_of(picture: ReadPicture, prediction: Prediction, *, points: bool, truth: Any = None) -> Drawing:
-    """Return what the overlay of a prediction shows."""
-    from napari_gfsam.imaging import OverlayPoints, to_rgb
-
-    table = prediction.points
-    dots = OverlayPoints(table.points_yx, table.status) if points else None
-    return Drawing(to_rgb(picture.pixels, picture.recipe), truth, dots)
-
-
-def _count(number: int, thing: str) -> str:
-    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"

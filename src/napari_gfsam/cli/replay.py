@@ -9,12 +9,13 @@ import typer
 
 from napari_gfsam.cli.console import note, say
 from napari_gfsam.cli.errors import FAILED, OK, CommandError
-from napari_gfsam.cli.inputs import Painting, ReadPicture, add_painting, read_picture_file
-from napari_gfsam.cli.outputs import output_paths, prepare_folder, refuse_inputs, write_outputs
-from napari_gfsam.cli.predicting import drawing_of, predict, summary
+from napari_gfsam.cli.predicting import predict
 from napari_gfsam.cli.progress import TargetsProgress
-from napari_gfsam.cli.targets import LABELS, RECORD
-from napari_gfsam.cli.threads import use_threads
+from napari_gfsam.datasets.outputs import Inputs, drawing_of, output_paths, prepare_folder, write_outputs
+from napari_gfsam.datasets.pictures import Painting, ReadPicture, add_painting, read_picture_file
+from napari_gfsam.datasets.rows import summary
+from napari_gfsam.datasets.targets import LABELS, RECORD
+from napari_gfsam.datasets.threads import use_threads
 
 if TYPE_CHECKING:
     from napari_gfsam.api import Prediction, Segmenter
@@ -70,7 +71,7 @@ def replay(options: ReplayOptions) -> int:
         _write(options.output, options.record, done)
         return FAILED if done.differences else OK
     same, verdict = compare(record, done.prediction, options.record)
-    say(f"{verdict} ({summary(done.prediction)})")
+    say(f"{verdict} ({summary(done.prediction.record())})")
     return OK if same and not done.differences else FAILED
 
 
@@ -201,7 +202,7 @@ def _changed(old: "InputRecord", new: "InputRecord") -> list[str]:
 def _write(folder: Path, record_path: Path, done: Replayed) -> None:
     name = record_path.name.removesuffix(RECORD).removesuffix(".json")
     paths = output_paths(folder, name, "tif", overlay=True)
-    refuse_inputs(paths, (*done.inputs, record_path))
+    Inputs((*done.inputs, record_path)).refuse(paths)
     drawing = drawing_of(done.picture, done.prediction, points=False)
     write_outputs(paths, done.prediction.labels, done.prediction.record(), drawing)
-    say(f"{paths.labels} ({summary(done.prediction)})")
+    say(f"{paths.labels} ({summary(done.prediction.record())})")

@@ -1,10 +1,8 @@
 """``napari-gfsam segment``: painted references and target pictures in, label images out."""
 
 # typer reads these annotations when the command is registered, so they are not postponed.
-from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,45 +10,27 @@ import typer
 from rich.markup import escape
 
 from napari_gfsam.cli.choosing import ModelOptions, choice_of
-from napari_gfsam.cli.commands import EXPECTED, Stopped
-from napari_gfsam.cli.console import complain, say, sentence
-from napari_gfsam.cli.errors import FAILED, OK, CommandError, UsageError
-from napari_gfsam.cli.inputs import (
-    Painting,
-    ReadPicture,
-    Region,
-    add_painting,
-    class_specs_of,
-    read_picture_file,
-    recipe_of,
-    region_of,
-    settings_of,
-)
-from napari_gfsam.cli.outputs import (
-    OutputPaths,
-    State,
-    output_paths,
-    output_state,
-    prepare_folder,
-    refuse_inputs,
-    write_outputs,
-)
-from napari_gfsam.cli.predicting import drawing_of, summary
+from napari_gfsam.cli.commands import Stopped
+from napari_gfsam.cli.console import complain, say, table
+from napari_gfsam.cli.errors import FAILED, OK, UsageError
+from napari_gfsam.cli.inputs import class_specs_of, recipe_of, region_of, settings_of
 from napari_gfsam.cli.progress import TargetsProgress
-from napari_gfsam.cli.targets import Target, find_pictures, name_targets
-from napari_gfsam.cli.threads import use_threads
+from napari_gfsam.datasets import Cluster, Ended, Found, Painting, Plan, find_pictures, segment_files
+from napari_gfsam.datasets.rows import describe
 
 if TYPE_CHECKING:
-    from napari_gfsam.api import Outcome, Prediction, Segmenter
-    from napari_gfsam.api import Target as Wanted
-    from napari_gfsam.imaging import PixelRecipe
-    from napari_gfsam.io.records import RunRecord
+    from napari_gfsam.datasets import Report, Row
+    from napari_gfsam.datasets.pictures import Region
 
 EXAMPLES = """
 napari-gfsam segment --reference ref.tif --labels ref_labels.tif targets/ -o out/
 napari-gfsam segment --reference ref.png --labels ref.tif "plates/**/*.png" --classes 1=nucleus,2=debris -o out/
 napari-gfsam segment --reference a.tif --labels a_l.tif --reference b.tif --labels b_l.tif *.tif --negative 2 -o out/
+napari-gfsam segment --reference ref.tif --labels ref_labels.tif tiles/ -o out/ --workers 4
 """
+CLUSTER = "Several machines"
+#: Sentences about targets that failed; all of them are in the tables.
+MOST_SENTENCES = 50
 
 
 class LabelFormat(StrEnum):
@@ -118,7 +98,32 @@ class SegmentOptions(ModelOptions):
         bool, typer.Option("--overwrite", help="Replace outputs that are there (never a picture that is read).")
     ] = False
     label_format: Annotated[LabelFormat, typer.Option("--format", help="Kind of label image.")] = LabelFormat.TIF
-    threads: Annotated[int | None, typer.Option(min=1, metavar="N", help="CPU threads; all by default.")] = None
+    threads: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="CPU threads of one worker; all cores shared by default.")
+    ] = None
+    workers: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Processes on this machine; several GPUs are shared out.")
+    ] = 1
+    scheduler: Annotated[
+        str,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Address of a Dask scheduler whose workers do the work. Trusted networks or TLS only.",
+            rich_help_panel=CLUSTER,
+        ),
+    ] = ""
+    tls_ca: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", exists=True, help="Certificate authority of a TLS cluster.", rich_help_panel=CLUSTER
+        ),
+    ] = None
+    tls_cert: Annotated[
+        Path | None, typer.Option(metavar="FILE", exists=True, help="Own certificate.", rich_help_panel=CLUSTER)
+    ] = None
+    tls_key: Annotated[
+        Path | None, typer.Option(metavar="FILE", exists=True, help="Its key.", rich_help_panel=CLUSTER)
+    ] = None
 
 
 @dataclass(slots=True)
@@ -128,59 +133,70 @@ class Tally:
     total: int
     done: int = 0
     skipped: int = 0
-    failures: list[str] = field(default_factory=list)
+    failed: int = 0
+    sentences: list[str] = field(default_factory=list)
+
+    def add(self, row: "Row") -> str:
+        """Count a target and return its line (rich markup)."""
+        name = escape(Path(row.file).name)
+        if row.state is Ended.SKIPPED:
+            self.skipped += 1
+            return f"[dim]skipped[/dim]  {name}: its outputs are there"
+        if row.state is Ended.DONE:
+            self.done += 1
+            return f"[green]done[/green]     {name}: {escape(describe(row))}"
+        self.failed += 1
+        if self.failed <= MOST_SENTENCES:
+            self.sentences.append(row.error)
+        return f"[red]failed[/red]   {name}"
 
     def line(self, folder: Path) -> str:
         """Return the last line (rich markup)."""
         parts = [f"{self.done} done", f"{self.skipped} skipped"]
-        if self.failures:
-            parts.append(f"[red]{len(self.failures)} failed[/red]")
+        if self.failed:
+            parts.append(f"[red]{self.failed} failed[/red]")
         return f"{', '.join(parts)}; outputs in {escape(str(folder))}"
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Job:
-    """What holds for every target of one command."""
-
-    segmenter: "Segmenter"
-    recipe: "PixelRecipe"
-    options: SegmentOptions
-    inputs: tuple[Path, ...]
-
-    def paths(self, target: Target) -> OutputPaths:
-        """Return the outputs of a target."""
-        options = self.options
-        return output_paths(options.output, target.name, options.label_format.value, overlay=options.overlay)
 
 
 def segment(options: SegmentOptions) -> int:
     """Label target pictures like painted reference pictures.
 
     Beside every label image lies a run record (JSON); targets whose outputs are there and whole are skipped, a bad
-    file never stops the rest. Exit code 0: all done, 1: some failed, 2: wrong usage.
+    file never stops the rest, and the same command goes on after any interruption. At the end summary.csv tells what
+    became of each target, and review.csv the same with what most needs a look first. Exit code 0: all done, 1: some
+    failed, 2: wrong usage.
     """
-    paintings = _paintings(options)
-    settings, recipe = settings_of(options.preset, options.setting), recipe_of(options)
-    choice = choice_of(options)
+    plan = plan_of(options)
+    cluster = _cluster_of(options)
     found = find_pictures(options.targets, leave_out=options.labels)
     if not found.paths:
-        raise UsageError(" ".join(found.problems))
-    prepare_folder(options.output)
-
-    from napari_gfsam.api import Segmenter
-
-    use_threads(options.threads)
-    segmenter = Segmenter(choice, settings=settings)
-    for painting in paintings:
-        add_painting(segmenter, painting, recipe)
-    inputs = (*found.paths, *options.reference, *options.labels)
-    job = Job(segmenter, recipe, options, inputs)
-    tally = Tally(total=len(found.paths) + len(found.problems), failures=list(found.problems))
-    _run_all(job, name_targets(found.paths), tally)
-    return FAILED if tally.failures else OK
+        raise UsageError(" ".join(problem.sentence for problem in found.problems))
+    return FAILED if _run(plan, found, options.workers, cluster) else OK
 
 
-def _paintings(options: SegmentOptions) -> list[Painting]:
+def plan_of(options: SegmentOptions) -> Plan:
+    """Return what the words say is to be done with every target.
+
+    Raises
+    ------
+    UsageError
+        If they do not fit together.
+    """
+    return Plan(
+        references=_paintings(options),
+        output=options.output,
+        models=choice_of(options),
+        settings=settings_of(options.preset, options.setting),
+        recipe=recipe_of(options),
+        label_format=options.label_format.value,
+        overlay=options.overlay,
+        points=options.points,
+        overwrite=options.overwrite,
+        threads=options.threads,
+    )
+
+
+def _paintings(options: SegmentOptions) -> tuple[Painting, ...]:
     """Pair references with their labels and say what the words tell about them."""
     if len(options.reference) != len(options.labels):
         raise UsageError(
@@ -192,117 +208,62 @@ def _paintings(options: SegmentOptions) -> list[Painting]:
     classes = tuple(class_specs_of(options.classes, options.negative))
     spread: list[Region | None] = [*regions] * len(options.reference) if len(regions) < 2 else [*regions]
     spread = spread or [None] * len(options.reference)
-    return [
+    return tuple(
         Painting(image, labels, classes, options.ignore, region)
         for image, labels, region in zip(options.reference, options.labels, spread, strict=True)
-    ]
+    )
 
 
-def _run_all(job: Job, targets: tuple[Target, ...], tally: Tally) -> None:
-    folder = job.options.output
+def _cluster_of(options: SegmentOptions) -> Cluster | None:
+    certificates = (options.tls_ca, options.tls_cert, options.tls_key)
+    if not options.scheduler:
+        if any(certificates):
+            raise UsageError("--tls-ca, --tls-cert and --tls-key go with --scheduler.")
+        return None
+    if options.workers > 1:
+        raise UsageError("--workers starts processes here and --scheduler uses those of a cluster; give one of them.")
+    return Cluster(options.scheduler, *certificates)
+
+
+def _run(plan: Plan, found: Found, workers: int, cluster: Cluster | None) -> int:
+    """Do all targets and return how many failed."""
+    tally = Tally(total=len(found.paths) + len(found.problems))
     try:
-        with TargetsProgress(len(targets)) as progress:
-            _run_through(job, targets, tally, progress)
+        with TargetsProgress(tally.total) as progress:
+            report = segment_files(
+                plan,
+                found,
+                workers=workers,
+                cluster=cluster,
+                on_row=lambda row: progress.done(tally.add(row)),
+                on_event=lambda path, event: progress.show(Path(path).name, event),
+            )
     except KeyboardInterrupt as error:
         ended = tally.done + tally.skipped
         raise Stopped(
-            f"Stopped after {ended} of {tally.total} targets; what is done stays in {folder}, "
+            f"Stopped after {ended} of {tally.total} targets; what is done stays in {plan.output}, "
             "and the same command goes on from there."
         ) from error
     finally:
-        for failure in tally.failures:
-            complain(failure)
-    if tally.done:
-        say(f"Models worked on: {escape(job.segmenter.backend.device.reason)}.")
+        for sentence in tally.sentences:
+            complain(sentence)
+    _say_end(report, tally, plan.output)
+    return tally.failed
+
+
+def _say_end(report: "Report", tally: Tally, folder: Path) -> None:
+    if tally.failed > len(tally.sentences):
+        complain(f"{tally.failed - len(tally.sentences)} more failed; {report.review} tells why.")
+    if report.devices:
+        say(f"Models worked on: {escape('; '.join(report.devices))}.")
+    if tally.total > 1:
+        rows = [(Path(row.file).name, row.state.value, *_numbers(row)) for row in report.worst]
+        table("What most needs a look", ("file", "state", "classes", "prompts", "score"), rows, left=3)
     say(tally.line(folder))
+    say(f"All targets: {escape(report.summary.name)}; worst first: {escape(report.review.name)}")
 
 
-def _run_through(job: Job, targets: tuple[Target, ...], tally: Tally, progress: TargetsProgress) -> None:
-    """Do all targets; while one is written the next ones are read and segmented."""
-    read: dict[int, ReadPicture] = {}
-    outcomes = job.segmenter.segment_many(
-        (partial(_read, job, target, number, read) for number, target in enumerate(targets)),
-        watch=lambda number, event: progress.show(targets[number].path.name, event),
-    )
-    with closing(outcomes):
-        for outcome in outcomes:
-            progress.done(_finish(job, targets[outcome.number], outcome, read, tally))
-
-
-def _read(job: Job, target: Target, number: int, read: dict[int, ReadPicture]) -> "Wanted | None":
-    """Read a target and keep it for its overlay; ``None`` when its outputs are there."""
-    from napari_gfsam.api import Target as Wanted
-
-    paths = job.paths(target)
-    refuse_inputs(paths, job.inputs)
-    picture = read_picture_file(target.path, job.recipe)
-    if not job.options.overwrite and _is_done(paths, picture, _wanted(job, picture)):
-        return None
-    read[number] = picture
-    return Wanted(picture.pixels, picture.recipe, picture.record)
-
-
-def _finish(job: Job, target: Target, outcome: "Outcome", read: dict[int, ReadPicture], tally: Tally) -> str:
-    """Write a target's outputs and return its line; what goes wrong with it stays with it."""
-    name, picture = escape(target.path.name), read.pop(outcome.number, None)
-    try:
-        if outcome.error is not None:
-            raise outcome.error
-        if outcome.prediction is None or picture is None:
-            tally.skipped += 1
-            return f"[dim]skipped[/dim]  {name}: its outputs are there"
-        _write(job, target, picture, outcome.prediction)
-    except EXPECTED as error:
-        text = sentence(error)
-        tally.failures.append(text if str(target.path) in text else f"{target.path}: {text}")
-        return f"[red]failed[/red]   {name}"
-    tally.done += 1
-    return f"[green]done[/green]     {name}: {escape(summary(outcome.prediction))}"
-
-
-def _write(job: Job, target: Target, picture: ReadPicture, prediction: "Prediction") -> None:
-    device = job.segmenter.backend.device
-    record = replace(prediction.record(), environment={"device": device.name, "precision": device.precision})
-    drawing = drawing_of(picture, prediction, points=job.options.points)
-    write_outputs(job.paths(target), prediction.labels, record, drawing)
-
-
-def _wanted(job: Job, picture: ReadPicture) -> "RunRecord":
-    """Return the record of the run as far as it is known before."""
-    from napari_gfsam import __version__
-    from napari_gfsam.io.records import RunRecord
-
-    segmenter = job.segmenter
-    return RunRecord(
-        version=__version__,
-        models=segmenter.backend.records,
-        settings=segmenter.settings.as_dict(),
-        references=tuple(reference.record for reference in segmenter.references),
-        target=picture.record,
-        recipe=picture.recipe.as_dict(),
-    )
-
-
-def _is_done(paths: OutputPaths, picture: ReadPicture, wanted: "RunRecord") -> bool:
-    """Tell whether the outputs are there; an overlay that alone is missing is drawn again.
-
-    Raises
-    ------
-    CommandError
-        If something else stands in their place.
-    """
-    state = output_state(paths, wanted)
-    if state in (State.OTHER_RUN, State.NOT_OURS):
-        raise CommandError(f"{paths.labels} was {state.value}; --overwrite replaces it.")
-    if state is State.DONE and paths.overlay is not None and not paths.overlay.exists():
-        _draw_again(paths, picture)
-    return state is State.DONE
-
-
-def _draw_again(paths: OutputPaths, picture: ReadPicture) -> None:
-    from napari_gfsam.imaging import to_rgb
-    from napari_gfsam.io.readers import read_labels
-    from napari_gfsam.io.writers import write_overlay
-
-    if paths.overlay is not None:
-        write_overlay(paths.overlay, to_rgb(picture.pixels, picture.recipe), read_labels(paths.labels))
+def _numbers(row: "Row") -> tuple[str, str, str]:
+    if row.state is Ended.FAILED:
+        return "", "", ""
+    return "; ".join(row.found), str(row.prompts), f"{row.score:.3f}"

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import glob
 import hashlib
+import os
 import re
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_gfsam.cli.inputs import absolute
+from napari_gfsam.datasets.pictures import absolute
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -28,11 +29,19 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
+class Problem:
+    """A word that names no picture, and the sentence about it."""
+
+    word: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
 class Found:
-    """Pictures in the order in which they were named, and sentences about words that name none."""
+    """Pictures in the order in which they were named, and the words that name none."""
 
     paths: tuple[Path, ...]
-    problems: tuple[str, ...]
+    problems: tuple[Problem, ...]
 
 
 def find_pictures(words: Iterable[str], leave_out: Iterable[Path] = ()) -> Found:
@@ -51,17 +60,18 @@ def find_pictures(words: Iterable[str], leave_out: Iterable[Path] = ()) -> Found
     """
     paths: dict[Path, Path] = {}
     problems = []
-    hidden = {absolute(path) for path in leave_out}
+    hidden, places = {absolute(path) for path in leave_out}, _Places()
     for word in words:
         named = Path(word).expanduser()
         if named.exists() and not named.is_dir():
-            found = [named]
+            found = {places.of(named): named}
         else:
-            found = [path for path in _inside(named, word) if absolute(path) not in hidden and not is_output(path)]
+            each = ((places.of(path), path) for path in _inside(named, word))
+            found = {place: path for place, path in each if place not in hidden and not is_output(path)}
         if not found:
-            problems.append(_nothing(word, named))
-        for path in found:
-            paths.setdefault(absolute(path), path)
+            problems.append(Problem(word, _nothing(word, named)))
+        for place, path in found.items():
+            paths.setdefault(place, path)
     return Found(tuple(paths.values()), tuple(problems))
 
 
@@ -83,29 +93,46 @@ def is_output(path: Path) -> bool:
     return False
 
 
+def natural(path: Path | str) -> list[tuple[int, str]]:
+    """Return a key that sorts plane2 before plane10."""
+    parts = re.split(r"(\d+)", str(path).casefold())
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]
+
+
 def _inside(named: Path, word: str) -> list[Path]:
     from napari_gfsam.io.readers import IMAGE_SUFFIXES
 
     if named.is_dir():
-        candidates = list(named.iterdir())
+        with os.scandir(named) as entries:  # tells files from folders without a look at each
+            candidates = [named / entry.name for entry in entries if entry.is_file()]
     elif _GLOB.search(word):
-        candidates = [Path(found) for found in glob.glob(str(named), recursive=True)]
+        candidates = [path for found in glob.iglob(str(named), recursive=True) if (path := Path(found)).is_file()]
     else:
         return []
-    pictures = [path for path in candidates if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()]
-    return sorted((path for path in pictures if not path.name.startswith(".")), key=_natural)
+    pictures = (path for path in candidates if path.suffix.lower() in IMAGE_SUFFIXES)
+    return sorted((path for path in pictures if not path.name.startswith(".")), key=natural)
+
+
+class _Places:
+    """Absolute paths of many files in few folders: each folder is resolved once."""
+
+    def __init__(self) -> None:
+        self._folders: dict[Path, Path] = {}
+
+    def of(self, path: Path) -> Path:
+        """Return what `absolute` does."""
+        if path.is_symlink() or path.name == "..":
+            return absolute(path)
+        folder = path.parent
+        if folder not in self._folders:
+            self._folders[folder] = absolute(folder)
+        return self._folders[folder] / path.name
 
 
 def _nothing(word: str, named: Path) -> str:
     if named.is_dir():
         return f"The folder {word} holds no picture (TIFF, PNG, JPEG or BMP)."
     return f"No picture matches {word}." if _GLOB.search(word) else f"{word} does not exist."
-
-
-def _natural(path: Path) -> list[tuple[int, str]]:
-    """Sort plane2 before plane10."""
-    parts = re.split(r"(\d+)", str(path).casefold())
-    return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]
 
 
 def _with_folder(path: Path) -> str:

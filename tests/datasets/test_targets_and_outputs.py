@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_gfsam.cli.console import sentence, table
-from napari_gfsam.cli.errors import CommandError
-from napari_gfsam.cli.outputs import output_paths, prepare_folder, refuse_inputs
-from napari_gfsam.cli.targets import find_pictures, is_output, name_targets
+from napari_gfsam.datasets import DatasetError
+from napari_gfsam.datasets.outputs import Inputs, output_paths, prepare_folder
+from napari_gfsam.datasets.targets import find_pictures, is_output, name_targets
 
 PARTS = st.sampled_from(["a", "A", "b", "a_b", "b_a", "a_tif"])
 PATHS = st.lists(st.builds(lambda folder, stem, suffix: Path(f"/{folder}/{stem}.{suffix}"), PARTS, PARTS,
@@ -75,9 +75,9 @@ def test_outputs_are_told_by_the_record_beside_them(tmp_path):
 def test_links_to_inputs_are_inputs(tmp_path):
     touch(tmp_path / "a.tif")
     os.link(tmp_path / "a.tif", tmp_path / "x_labels.tif")
-    with pytest.raises(CommandError, match="pictures that are read"):
-        refuse_inputs(output_paths(tmp_path, "x", "tif", overlay=True), [tmp_path / "a.tif"])
-    refuse_inputs(output_paths(tmp_path, "y", "tif", overlay=True), [tmp_path / "a.tif", tmp_path / "gone.tif"])
+    with pytest.raises(DatasetError, match="pictures that are read"):
+        Inputs([tmp_path / "a.tif"]).refuse(output_paths(tmp_path, "x", "tif", overlay=True))
+    Inputs([tmp_path / "a.tif", tmp_path / "gone.tif"]).refuse(output_paths(tmp_path, "y", "tif", overlay=True))
 
 
 def test_an_output_folder_is_made_and_left_empty(tmp_path):

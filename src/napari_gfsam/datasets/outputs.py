@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass, replace
 from enum import Enum
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from napari_gfsam.cli.errors import CommandError
-from napari_gfsam.cli.targets import LABELS, OVERLAY, RECORD
+from napari_gfsam.datasets.errors import DatasetError
+from napari_gfsam.datasets.targets import LABELS, OVERLAY, RECORD
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -16,8 +18,13 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from napari_gfsam.api import Prediction
+    from napari_gfsam.datasets.pictures import ReadPicture
     from napari_gfsam.imaging import OverlayPoints
     from napari_gfsam.io.records import RunRecord
+
+#: What a process that was killed while it wrote leaves behind (see `io.writers.write_bytes`).
+_UNFINISHED = re.compile(rf"\..*({re.escape(LABELS)}\.\w+|{re.escape(OVERLAY)}|{re.escape(RECORD)})\.\d+\.tmp")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +72,7 @@ def prepare_folder(folder: Path) -> None:
 
     Raises
     ------
-    CommandError
+    DatasetError
         If not.
     """
     trial = folder / f".napari-gfsam.{os.getpid()}.tmp"
@@ -75,24 +82,56 @@ def prepare_folder(folder: Path) -> None:
         trial.unlink()
     except OSError as error:
         reason = error.strerror or error
-        raise CommandError(f"Nothing can be written into {folder} ({reason}); choose another -o folder.") from error
+        raise DatasetError(f"Nothing can be written into {folder} ({reason}); choose another -o folder.") from error
 
 
-def refuse_inputs(paths: OutputPaths, inputs: Iterable[Path]) -> None:
-    """See that no output is a file that is read.
+def sweep(folder: Path) -> None:
+    """Delete the unfinished files of processes that were killed; nobody else may be writing there."""
+    with os.scandir(folder) as entries:
+        left = [entry.path for entry in entries if _UNFINISHED.fullmatch(entry.name)]
+    for path in left:
+        os.unlink(path)
 
-    Raises
-    ------
-    CommandError
-        If one is.
+
+class Inputs:
+    """Files that are read, and so must never be written over.
+
+    Parameters
+    ----------
+    paths
+        All of them; looked at when the first output that is there already is met.
     """
-    read = {identity for path in inputs if (identity := _identity(path)) is not None}
-    for path in paths.all:
-        if _identity(path) in read:
-            raise CommandError(f"{path} is one of the pictures that are read; choose another -o folder.")
+
+    def __init__(self, paths: Iterable[Path]) -> None:
+        self._paths = tuple(paths)
+
+    def refuse(self, paths: OutputPaths) -> None:
+        """See that no output is a file that is read.
+
+        Raises
+        ------
+        DatasetError
+            If one is.
+        """
+        for path in paths.all:
+            found = _identity(path)
+            if found is not None and found in self._identities:
+                raise DatasetError(f"{path} is one of the pictures that are read; choose another -o folder.")
+
+    @cached_property
+    def _identities(self) -> frozenset[tuple[int, int]]:
+        return frozenset(found for path in self._paths if (found := _identity(path)) is not None)
 
 
-def output_state(paths: OutputPaths, wanted: RunRecord) -> State:
+@dataclass(frozen=True, slots=True, eq=False)
+class Standing:
+    """What is there of a target's outputs, and their record where it can be read."""
+
+    state: State
+    record: RunRecord | None = None
+
+
+def output_state(paths: OutputPaths, wanted: RunRecord) -> Standing:
     """Tell what is there of a target's outputs.
 
     Parameters
@@ -107,9 +146,9 @@ def output_state(paths: OutputPaths, wanted: RunRecord) -> State:
     from napari_gfsam.io.writers import is_ours
 
     if paths.overlay is not None and paths.overlay.exists() and not is_ours(paths.overlay):
-        return State.NOT_OURS
+        return Standing(State.NOT_OURS)
     if not paths.labels.exists():
-        return State.MISSING
+        return Standing(State.MISSING)
     try:
         record: RunRecord | None = read_record(paths.record)
     except RecordError:
@@ -118,10 +157,10 @@ def output_state(paths: OutputPaths, wanted: RunRecord) -> State:
         found = labels_hash(read_labels(paths.labels))
     except ImageFileError:
         # Our label images are written whole or not at all, so a damaged file without a record is somebody's.
-        return State.NOT_OURS if record is None else State.MISSING
+        return Standing(State.NOT_OURS if record is None else State.MISSING)
     if record is None or record.labels_hash != found:
-        return State.MISSING if is_ours(paths.labels) else State.NOT_OURS
-    return State.DONE if job_key(record) == job_key(wanted) else State.OTHER_RUN
+        return Standing(State.MISSING if is_ours(paths.labels) else State.NOT_OURS)
+    return Standing(State.DONE if job_key(record) == job_key(wanted) else State.OTHER_RUN, record)
 
 
 def job_key(record: RunRecord) -> tuple[Any, ...]:
@@ -148,6 +187,15 @@ class Drawing:
     rgb: NDArray[Any]
     truth: NDArray[Any] | None = None
     points: OverlayPoints | None = None
+
+
+def drawing_of(picture: ReadPicture, prediction: Prediction, *, points: bool, truth: Any = None) -> Drawing:
+    """Return what the overlay of a prediction shows."""
+    from napari_gfsam.imaging import OverlayPoints, to_rgb
+
+    table = prediction.points
+    dots = OverlayPoints(table.points_yx, table.status) if points else None
+    return Drawing(to_rgb(picture.pixels, picture.recipe), truth, dots)
 
 
 def write_outputs(paths: OutputPaths, labels: NDArray[Any], record: RunRecord, drawing: Drawing) -> None:

@@ -1,0 +1,104 @@
+"""Pictures and painted references from files, as the segmenter takes them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_gfsam.api import Segmenter
+    from napari_gfsam.core.types import ClassSpec
+    from napari_gfsam.imaging import PixelRecipe
+    from napari_gfsam.io.records import InputRecord
+
+Region = tuple[int, int, int, int]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ReadPicture:
+    """A picture that was read, how it becomes RGB and what records say of it."""
+
+    pixels: NDArray[Any]
+    recipe: PixelRecipe
+    record: InputRecord
+
+
+def read_picture_file(path: Path, recipe: PixelRecipe) -> ReadPicture:
+    """Read a picture and its record.
+
+    Raises
+    ------
+    ValueError
+        If the file is no picture (`io.readers.ImageFileError`).
+    """
+    from napari_gfsam.imaging import array_hash
+    from napari_gfsam.io.readers import read_picture
+    from napari_gfsam.io.records import InputRecord
+
+    picture = read_picture(path, channel_axis=recipe.channel_axis)
+    if picture.channel_axis is not None:
+        recipe = replace(recipe, channel_axis=picture.channel_axis)
+    pixels = picture.pixels
+    record = InputRecord(path.name, array_hash(pixels), pixels.shape, str(absolute(path)))
+    return ReadPicture(pixels, recipe, record)
+
+
+def read_label_file(path: Path) -> tuple[NDArray[Any], InputRecord]:
+    """Read a label image and its record.
+
+    Raises
+    ------
+    ValueError
+        If the file is no label image (`io.readers.ImageFileError`).
+    """
+    from napari_gfsam.io.readers import read_labels
+    from napari_gfsam.io.records import InputRecord, labels_hash
+
+    labels = read_labels(path)
+    return labels, InputRecord(path.name, labels_hash(labels), labels.shape, str(absolute(path)))
+
+
+@dataclass(frozen=True, slots=True)
+class Painting:
+    """A painted picture as files, and what the words say about it."""
+
+    image: Path
+    labels: Path
+    classes: tuple[ClassSpec, ...] = ()
+    ignore: int | None = None
+    region_yx: Region | None = None
+
+
+def add_painting(segmenter: Segmenter, painting: Painting, recipe: PixelRecipe) -> None:
+    """Read a painted picture and give it to the segmenter.
+
+    Raises
+    ------
+    ValueError
+        If a file cannot be read or the paint cannot serve; the sentence names the files.
+    """
+    from napari_gfsam.api import PaintError
+    from napari_gfsam.imaging import ImageError
+
+    picture = read_picture_file(painting.image, recipe)
+    labels, labels_record = read_label_file(painting.labels)
+    try:
+        segmenter.add_reference(
+            picture.pixels,
+            labels,
+            classes=painting.classes,
+            ignore=painting.ignore,
+            region_yx=painting.region_yx,
+            recipe=picture.recipe,
+            records=(picture.record, labels_record),
+        )
+    except (PaintError, ImageError) as error:
+        raise ValueError(f"{painting.image} with {painting.labels}: {error}") from error
+
+
+def absolute(path: Path) -> Path:
+    """Return a path as records and comparisons name it."""
+    return Path(path).expanduser().resolve()

@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+
+from napari_gfsam.datasets import Cluster, DatasetError
+from napari_gfsam.datasets.journal import JOURNAL
+from tests.datasets import killing
+from tests.datasets.pretending import SCRIPT
+from tests.datasets.test_kill import words
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SCHEDULER = ("-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard")
+WORKER = ("-m", "distributed.cli.dask_worker", "--no-nanny", "--nthreads", "1", "--no-dashboard", "--preload", SCRIPT)
+
+
+class LocalCluster:
+    """A scheduler and its workers, each a process of its own that a test may kill."""
+
+    def __init__(self, place: Path) -> None:
+        self.place, self.processes = place, []
+        known = place / "scheduler.json"
+        self.scheduler = self.start(*SCHEDULER, "--scheduler-file", known)
+        killing.wait_for(known.exists, "the scheduler")
+        self.address = json.loads(known.read_text())["address"]
+        self.workers = [self.start(*WORKER, "--local-directory", place, self.address) for _ in range(2)]
+
+    def start(self, *words):
+        with (self.place / "log").open("ab") as log:
+            process = subprocess.Popen([sys.executable, *map(str, words)], stdout=log, stderr=log)
+        self.processes.append(process)
+        return process
+
+    def close(self) -> None:
+        for process in reversed(self.processes):
+            process.kill()
+            process.wait()
+
+
+@contextmanager
+def local_cluster(place):
+    place.mkdir()
+    cluster = LocalCluster(place)
+    try:
+        yield cluster
+    finally:
+        cluster.close()
+
+
+@pytest.mark.usefixtures("fake_models")
+def test_a_worker_that_is_killed_in_the_middle_is_done_without(folder):
+    folder.targets(*(f"p{number}" for number in range(6)), "wait")
+    folder.run(into="whole")
+    begun = folder.path / "in" / "wait.begun"
+    with local_cluster(folder.path / "dask") as cluster:
+        line = (sys.executable, SCRIPT)
+        process = killing.start(line, words(folder, "out", "--scheduler", cluster.address))
+        killing.wait_for(begun.exists, "a worker")
+        holder = int(begun.read_text())
+        begun.unlink()
+        next(one for one in cluster.workers if one.pid == holder).kill()
+        killing.wait_for(begun.exists, "the other worker")
+        (folder.path / "in" / "wait.go").touch()
+        said, errors = process.communicate(timeout=killing.WAIT_SECONDS)
+        assert process.returncode == 0, errors
+        assert "7 done, 0 skipped" in said
+        assert errors == ""
+    assert folder.labels() == folder.labels("whole")
+
+
+def test_ctrl_c_stops_the_workers_and_a_scheduler_that_goes_away_is_one_sentence(folder):
+    folder.targets("a", "wait", "z")
+    out, begun, go = folder.path / "out", folder.path / "in" / "wait.begun", folder.path / "in" / "wait.go"
+    with local_cluster(folder.path / "dask") as cluster:
+
+        def start_and_wait():
+            process = killing.start((sys.executable, SCRIPT), words(folder, "out", "--scheduler", cluster.address))
+            journal = out / JOURNAL
+            killing.wait_for(lambda: begun.exists() and journal.read_text().count("\n") > 2, "two of three targets")
+            return process
+
+        process = start_and_wait()
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=killing.WAIT_SECONDS)
+        assert process.returncode == 130
+        assert errors.startswith("Note: Stopped after 2 of 3 targets")
+        begun.unlink()
+        go.touch()
+        time.sleep(1)  # what was begun now sees that it is to stop
+        go.unlink()
+        process = start_and_wait()
+        assert sorted(folder.labels()) == ["a_labels.tif", "z_labels.tif"]
+        cluster.scheduler.kill()
+        _, errors = process.communicate(timeout=killing.WAIT_SECONDS)
+        assert process.returncode == 1
+        assert errors.startswith(f"Error: The Dask scheduler at {cluster.address} went away; what is done stays")
+        assert len(errors.splitlines()) == 1
+        assert sorted(folder.labels()) == ["a_labels.tif", "z_labels.tif"]
+        go.touch()
+
+
+def test_a_scheduler_that_is_not_there_is_one_sentence(folder, monkeypatch):
+    folder.targets("a")
+    monkeypatch.setattr("napari_gfsam.datasets.cluster.CONNECT_SECONDS", 0.5)
+    with pytest.raises(DatasetError, match=r"The Dask scheduler at tcp://127\.0\.0\.1:9 cannot be reached"):
+        folder.run(cluster=Cluster("tcp://127.0.0.1:9"))
