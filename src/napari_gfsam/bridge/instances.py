@@ -10,6 +10,7 @@ import numpy as np
 from napari_gfsam.bridge.align import aligned
 from napari_gfsam.bridge.looks import class_names
 from napari_gfsam.bridge.ours import LOOKS, SUFFIX, Role
+from napari_gfsam.imaging.objects import pieces_of
 
 if TYPE_CHECKING:
     from napari.layers import Labels, Layer
@@ -48,7 +49,7 @@ class Instances:
 
 
 def instances_of(labels: LabelArray, clusters: IntArray, confidence: FloatArray) -> Instances:
-    """Split class labels into single objects: pieces of a class that hang together by edges.
+    """Split class labels into single objects (`imaging.objects`).
 
     Parameters
     ----------
@@ -57,15 +58,10 @@ def instances_of(labels: LabelArray, clusters: IntArray, confidence: FloatArray)
     """
     from scipy import ndimage
 
-    single = np.zeros(labels.shape, dtype=np.int32)
-    class_id: list[int] = []
-    for value in np.unique(labels[labels > 0]).tolist():
-        mine, count = ndimage.label(labels == value)
-        single += np.where(mine > 0, mine + len(class_id), 0).astype(np.int32)
-        class_id += [value] * count
-    numbers = np.arange(1, len(class_id) + 1)
-    score = np.asarray(ndimage.mean(confidence, single, numbers), dtype=np.float64).reshape(-1)
-    return Instances(single, np.array(class_id, dtype=np.int64), _mode(single, clusters, len(numbers)), score)
+    pieces = pieces_of(labels)
+    numbers = np.arange(1, len(pieces) + 1)
+    score = np.asarray(ndimage.mean(confidence, pieces.numbers, numbers), dtype=np.float64).reshape(-1)
+    return Instances(pieces.numbers, pieces.class_id, _mode(pieces.numbers, clusters, len(pieces)), score)
 
 
 def _mode(single: NDArray[np.int32], values: IntArray, count: int) -> IntArray:
