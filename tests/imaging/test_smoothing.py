@@ -13,8 +13,8 @@ from tests.imaging.test_linking import SHAPE, plane
 CELL, SPECK = (4, 4, 8, 8), (16, 28, 3, 3)
 
 
-def smoothed(*planes, **options) -> list:
-    return list(smooth_planes(planes, **options))
+def smoothed(*planes) -> list:
+    return list(smooth_planes(planes))
 
 
 def test_what_is_missing_in_one_plane_is_filled_in():
@@ -45,14 +45,13 @@ def test_an_object_of_another_class_between_two_of_one_takes_their_class():
     assert np.array_equal(found[1], plane((5, 4, 8, 8, 1)))
 
 
-def test_ends_unknown_neighbours_and_fixed_planes_stay_as_they_are():
+def test_ends_and_planes_beside_unknown_ones_stay_as_they_are():
     lonely = plane(SPECK)
     assert np.array_equal(smoothed(lonely, plane(CELL))[0], lonely)
     assert np.array_equal(smoothed(plane(CELL), lonely)[1], lonely)
     found = smoothed(None, lonely, plane(), plane(CELL), None)
     assert found[0] is found[4] is None
     assert [bool(one.any()) for one in found[1:4]] == [True, False, True]
-    assert np.array_equal(smoothed(plane(), lonely, plane(), fixed=[1])[1], lonely)
     assert smoothed() == []
     assert smoothed(None) == [None]
     assert np.array_equal(smoothed(lonely)[0], lonely)

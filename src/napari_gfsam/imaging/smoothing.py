@@ -34,9 +34,7 @@ class _Plane:
     ids: NDArray[np.int64]
 
 
-def smooth_planes(
-    planes: Iterable[Labels | None], *, least_iou: float = LEAST_IOU, fixed: Iterable[int] = ()
-) -> Iterator[Labels | None]:
+def smooth_planes(planes: Iterable[Labels | None], *, least_iou: float = LEAST_IOU) -> Iterator[Labels | None]:
     """Smooth label planes along their stack; three of them are in memory at a time.
 
     * An object that is there in the plane before and in the plane after (see `Linker`) and missing between them is
@@ -54,8 +52,6 @@ def smooth_planes(
         (H, W) class ids each, 0 = background; ``None`` for a plane that is not known.
     least_iou
         As in `Linker`.
-    fixed
-        Numbers of planes (from 0) that stay as they are.
 
     Yields
     ------
@@ -66,7 +62,7 @@ def smooth_planes(
     ValueError
         If the planes differ in size.
     """
-    linker, kept = Linker(least_iou), set(fixed)
+    linker = Linker(least_iou)
     before: _Plane | None = None
     now: _Plane | None = None
     number = -1
@@ -75,16 +71,14 @@ def smooth_planes(
         ids = linker.add(pieces)
         after = None if labels is None or pieces is None else _Plane(labels, pieces, ids)
         if number:
-            yield _smoothed(before, now, after, least_iou, number - 1 in kept)
+            yield _smoothed(before, now, after)
         before, now = now, after
     if number >= 0:
         yield None if now is None else now.labels
 
 
-def _smoothed(
-    before: _Plane | None, now: _Plane | None, after: _Plane | None, least_iou: float, fixed: bool
-) -> Labels | None:
-    if before is None or now is None or after is None or fixed:
+def _smoothed(before: _Plane | None, now: _Plane | None, after: _Plane | None) -> Labels | None:
+    if before is None or now is None or after is None:
         return None if now is None else now.labels
     alone = _alone(before, now, after)
     missing = np.setdiff1d(np.intersect1d(before.ids, after.ids), now.ids)
@@ -108,9 +102,9 @@ def _alone(before: _Plane, now: _Plane, after: _Plane) -> NDArray[np.bool_]:
 def _between(before: _Plane, after: _Plane, name: int) -> tuple[int, Box, NDArray[np.bool_]] | None:
     """Return class, box and mask of the shape half way between an object of two planes; ``None`` if it is empty."""
     places = [int(np.flatnonzero(plane.ids == name)[0]) for plane in (before, after)]
-    whole = [plane.pieces.numbers == place + 1 for plane, place in zip((before, after), places, strict=True)]
-    box: Box = ndimage.find_objects((whole[0] | whole[1]).astype(np.uint8))[0]
-    shape: NDArray[np.bool_] = sum(_depth(mask[box]) for mask in whole) > 0
+    first, last = before.pieces.numbers == places[0] + 1, after.pieces.numbers == places[1] + 1
+    box: Box = ndimage.find_objects((first | last).astype(np.uint8))[0]
+    shape = np.asarray(_depth(first[box]) + _depth(last[box]) > 0)
     return (int(before.pieces.class_id[places[0]]), box, shape) if shape.any() else None
 
 
