@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from napari_gfsam.cli.choosing import ModelOptions, choice_of
+from napari_gfsam.cli.choosing import choice_of
 from napari_gfsam.cli.commands import EXPECTED, Stopped
 from napari_gfsam.cli.console import complain, say, sentence
 from napari_gfsam.cli.errors import FAILED, OK, CommandError, UsageError
@@ -37,6 +37,8 @@ from napari_gfsam.cli.outputs import (
 )
 from napari_gfsam.cli.predicting import drawing_of, summary
 from napari_gfsam.cli.progress import TargetsProgress
+from napari_gfsam.cli.stack_options import StackOptions
+from napari_gfsam.cli.stacks import segment_stacks
 from napari_gfsam.cli.targets import Target, find_pictures, name_targets
 from napari_gfsam.cli.threads import use_threads
 
@@ -49,6 +51,7 @@ if TYPE_CHECKING:
 EXAMPLES = """
 napari-gfsam segment --reference ref.tif --labels ref_labels.tif targets/ -o out/
 napari-gfsam segment --reference ref.png --labels ref.tif "plates/**/*.png" --classes 1=nucleus,2=debris -o out/
+napari-gfsam segment --reference movie.tif --labels paint.tif movie.tif --stack-axis 0 --link -o out/
 napari-gfsam segment --reference a.tif --labels a_l.tif --reference b.tif --labels b_l.tif *.tif --negative 2 -o out/
 """
 
@@ -70,7 +73,7 @@ class Intensity(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SegmentOptions(ModelOptions):
+class SegmentOptions(StackOptions):
     """Options of ``segment``."""
 
     targets: Annotated[
@@ -159,6 +162,8 @@ def segment(options: SegmentOptions) -> int:
     Beside every label image lies a run record (JSON); targets whose outputs are there and whole are skipped, a bad
     file never stops the rest. Exit code 0: all done, 1: some failed, 2: wrong usage.
     """
+    if options.stack_axis is not None:
+        return segment_stacks(options)
     paintings = _paintings(options)
     settings, recipe = settings_of(options.preset, options.setting), recipe_of(options)
     choice = choice_of(options)
