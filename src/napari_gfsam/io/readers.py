@@ -73,7 +73,7 @@ def read_picture(path: Path | str, *, channel_axis: int | None = None) -> Pictur
     if len(axes) != 3 or third not in ("S", "C"):
         raise ImageFileError(
             f"{path} holds several planes (axes {axes}, shape {pixels.shape}); one picture a file is expected: "
-            "name the stack axis if they are planes of a stack, or the channel axis if they are channels."
+            "name the channel axis if they are channels, the stack axis if they are planes of a stack."
         )
     if third == "C" or not stored.color:
         return Picture(pixels, axes.index(third))
