@@ -2,8 +2,8 @@
 
     xvfb-run -a -s "-screen 0 1280x800x24" python benchmarks/standstill.py [--planes 300] [--side 512]
 
-A 10 ms timer of the main thread in a real window with the dock; a gap is the time between two ticks. The work is made in
-one process and gone on with in another; nothing is kept.
+A 10 ms timer of the main thread in a real window with the dock; a gap is the time between two ticks. The work is made
+in one process and gone on with in another; nothing is kept.
 """
 
 from __future__ import annotations
@@ -52,10 +52,10 @@ def main() -> None:
 def window(root: Path) -> Iterator[tuple[Any, Desk]]:
     import napari
 
-    from napari_gfsam.widgets.dock import GFSAMDock
+    from napari_gfsam.widgets.dock import Dock
 
     viewer = napari.Viewer()
-    dock = GFSAMDock(viewer, root=root)
+    dock = Dock(viewer, root)
     viewer.window.add_dock_widget(dock)
     rest(1.0)
     yield viewer, dock.desk
@@ -130,9 +130,12 @@ def work(options: argparse.Namespace) -> None:
 
     with window(options.root) as (viewer, desk):
         viewer.open_sample("napari-gfsam", SAMPLE)
-        for layer in [layer for layer in viewer.layers if hasattr(layer, "selected_label")]:
-            desk.references.use(layer)
-        desk.models.use_settings("tuned")
+        truth = next(layer for layer in viewer.layers if hasattr(layer, "selected_label"))
+        viewer.dims.set_point(0, 0)
+        desk.references.new(desk.image())
+        paint = viewer.layers.selection.active
+        paint.data[0] = truth.data[0]
+        desk.references.refresh()
         source = desk.pictures.source_over(desk.image())
         shown = desk.targets.shown(desk.image())
         planes = [type(shown)(source.id, (place, -1, -1), (1, 2)) for place in range(source.shape[0])]

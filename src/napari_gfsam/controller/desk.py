@@ -38,7 +38,7 @@ from napari_gfsam.imaging import ImageError
 from napari_gfsam.sentences import is_expected, sentence_of
 from napari_gfsam.session import Session
 from napari_gfsam.session.types import TargetState
-from napari_gfsam.workers import JobRunner
+from napari_gfsam.workers import JobRunner, Slices
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -88,6 +88,7 @@ class Desk:
         self.pictures = Pictures(viewer, self.sources)
         self.jobs, self._fill_jobs, self._thumbnail_jobs = JobRunner(), JobRunner(), JobRunner()
         self._getting_jobs, self._reading_jobs, self._exporting_jobs = JobRunner(), JobRunner(), JobRunner()
+        self.slices = Slices()
         self.thumbnails = Thumbnails(self._thumbnail_jobs)
         self.folders = Folders(self.session, self.ours, self.sources)
         self.references = References(self.session, self.ours, self.pictures, self.folders)
@@ -98,7 +99,9 @@ class Desk:
         self.correcting = Correcting(
             self.session, self.sources, self.sheets, self.prompts, self.clusters, self._reading_jobs
         )
-        self.review = Review(self.session, self.sources, self.sheets, self.folders, self.ours, self.correcting)
+        self.review = Review(
+            self.session, self.sources, self.sheets, self.folders, self.ours, self.correcting, self.slices
+        )
         self.rerun = Rerun(self.session, self.references, self.running, self.review, self.sheets)
         self.getting = Getting(self.models, self._getting_jobs)
         self.overlays = Overlays(self.session, self.sources, self.sheets, self.ours, self.correcting)
@@ -116,6 +119,7 @@ class Desk:
         self.getting.failed.connect(self.problem.emit)
         self.exporting.failed.connect(self.problem.emit)
         self.saving.failed.connect(self.problem.emit)
+        self.slices.failed.connect(self.problem.emit)
         self.saving.brought_back.connect(self._on_brought_back)
         self.filling.filled.connect(self.references.refresh)
         self.ours.added.connect(self._on_our_layer)
@@ -135,6 +139,7 @@ class Desk:
         """Let go of the viewer; its layers stay."""
         self.viewer.layers.events.inserted.disconnect(self._on_layers)
         self.viewer.layers.events.removed.disconnect(self._on_removed)
+        self.slices.finish()
         self.filling.close()
         self.thumbnails.close()
         self.correcting.close()

@@ -15,6 +15,8 @@ from napari_gfsam.controller.files import FileSource
 from napari_gfsam.imaging import ImageError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from napari.layers import Labels, Layer
 
     from napari_gfsam.controller.folders import Folders
@@ -86,12 +88,19 @@ class Sheets:
             return np.zeros_like(self._session.proposals.compose(plane)) if kept is None else kept
         return read_plane(self._accepted_layer(plane), plane)
 
-    def write_accepted(self, plane: PlaneKey, labels: LabelArray) -> None:
-        """Write the accepted labels of a plane; errors as `layer`."""
+    def write_accepted(self, plane: PlaneKey, labels: LabelArray, *, draw: bool = True) -> None:
+        """Write the accepted labels of a plane; errors as `layer`. Without drawing, `draw_accepted` is to follow."""
         if self._is_closed_file(plane):
             self._folders.set_accepted(plane, labels)
         else:
-            write_plane(self._accepted_layer(plane), plane, labels)
+            write_plane(self._accepted_layer(plane), plane, labels, draw=draw)
+
+    def draw_accepted(self, planes: Iterable[PlaneKey]) -> None:
+        """Draw the accepted labels of planes anew, each layer once."""
+        for source in {plane.source for plane in planes}:
+            layer = self._ours.find(Role.ACCEPTED, source)
+            if layer is not None:
+                layer.refresh()
 
     def takes_accepted(self, plane: PlaneKey) -> bool:
         """Tell whether accepted labels of a plane can be read and written: its picture or their layer is there."""
