@@ -32,6 +32,7 @@ from napari_gfsam.controller.running import Running
 from napari_gfsam.controller.saving import Saving
 from napari_gfsam.controller.sheets import Sheets
 from napari_gfsam.controller.sources import Sources
+from napari_gfsam.controller.stacks import Stacks
 from napari_gfsam.controller.targets import Targets
 from napari_gfsam.controller.thumbnails import Thumbnails
 from napari_gfsam.imaging import ImageError
@@ -104,7 +105,8 @@ class Desk:
         )
         self.rerun = Rerun(self.session, self.references, self.running, self.review, self.sheets)
         self.getting = Getting(self.models, self._getting_jobs)
-        self.overlays = Overlays(self.session, self.sources, self.sheets, self.ours, self.correcting)
+        self.stacks = Stacks(self.session, self.sheets, self.running, self.slices)
+        self.overlays = Overlays(self.session, self.sources, self.sheets, self.ours, self.correcting, self.stacks)
         self.exporting = Exporting(self.session, self.sheets, self._exporting_jobs)
         self.saving = Saving(self, JobRunner())
         self._connect()
@@ -112,14 +114,10 @@ class Desk:
     def _connect(self) -> None:
         self.session.classes.changed.connect(self._show_classes)
         self.running.done.connect(self._on_done)
-        self.running.failed.connect(self.problem.emit)
         self.correcting.bring = self.review.come_to
-        self.correcting.failed.connect(self.problem.emit)
-        self.filling.failed.connect(self.problem.emit)
-        self.getting.failed.connect(self.problem.emit)
-        self.exporting.failed.connect(self.problem.emit)
-        self.saving.failed.connect(self.problem.emit)
-        self.slices.failed.connect(self.problem.emit)
+        parts = (self.running, self.correcting, self.filling, self.getting, self.exporting, self.saving, self.stacks)
+        for part in (*parts, self.slices):
+            part.failed.connect(self.problem.emit)
         self.saving.brought_back.connect(self._on_brought_back)
         self.filling.filled.connect(self.references.refresh)
         self.ours.added.connect(self._on_our_layer)
@@ -140,6 +138,7 @@ class Desk:
         self.viewer.layers.events.inserted.disconnect(self._on_layers)
         self.viewer.layers.events.removed.disconnect(self._on_removed)
         self.slices.finish()
+        self.stacks.close()
         self.filling.close()
         self.thumbnails.close()
         self.correcting.close()

@@ -9,7 +9,7 @@ import numpy as np
 from napari_gfsam.api.stacks import serving_planes
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from napari_gfsam.controller.run_types import ReferenceInput
     from napari_gfsam.session.types import PlaneKey
@@ -56,3 +56,14 @@ def axis_between(one: PlaneKey, other: PlaneKey) -> int | None:
         return None
     away = [axis for axis, (mine, its) in enumerate(zip(one.index, other.index, strict=True)) if mine != its]
     return None if len(away) > 1 else (away[0] if away else HERE)
+
+
+def line_through(planes: Iterable[PlaneKey], plane: PlaneKey) -> list[PlaneKey]:
+    """Return the longest line of planes along one axis that runs through a plane, in order; itself always."""
+    lines: dict[int, list[PlaneKey]] = {}
+    for other in planes:
+        axis = axis_between(other, plane)
+        if axis is not None and axis != HERE:
+            lines.setdefault(axis, []).append(other)
+    longest = max(lines.values(), key=len, default=[])
+    return sorted({*longest, plane})

@@ -184,7 +184,7 @@ class Review:
                     steps.append(self._accept_one(plane))
                 yield len(steps) / len(states)
         finally:
-            self._sheets.draw_accepted(step.plane for step in steps)
+            self._sheets.draw(Role.ACCEPTED, [step.plane for step in steps])
             if steps:
                 whole = title if len(steps) == len(states) else f"accept {len(steps)} targets"
                 command = Command(whole, do=partial(self._redo, steps), undo=partial(self._undo, steps, states))
@@ -224,7 +224,7 @@ class Review:
                 self._session.queue.update(step.plane, state=states[step.plane])
                 yield number / len(possible)
         finally:
-            self._sheets.draw_accepted(step.plane for step in possible)
+            self._sheets.draw(Role.ACCEPTED, [step.plane for step in possible])
 
     def _possible(self, steps: list[AcceptStep]) -> list[AcceptStep]:
         """Return the steps but for those on labels that a person deleted with their picture."""

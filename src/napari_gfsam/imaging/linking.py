@@ -59,25 +59,39 @@ class Linker:
             If the plane has another size than the one before.
         """
         pieces = NOTHING if pieces is None else pieces
-        ids = np.zeros(len(pieces), dtype=np.int64)
+        known, later = [], np.zeros(0, np.int64)
         for before, old in self._before:
-            free = np.isin(old, self._since(before), invert=True) & np.isin(old, ids, invert=True)
-            mine, theirs = paired(pieces, before, self._least_iou, ids == 0, free)
-            ids[mine] = old[theirs]
+            known.append((before, np.where(np.isin(old, later), 0, old)))
+            later = np.concatenate([later, old])
+        ids = adopted(pieces, known, self._least_iou)
         new = np.flatnonzero(ids == 0)
         ids[new] = self._next + np.arange(len(new))
         self._next += len(new)
         self._before.appendleft((pieces, ids))
         return ids
 
-    def _since(self, plane: Pieces) -> Ids:
-        """Return the ids that were seen after a plane."""
-        later = []
-        for pieces, ids in self._before:
-            if pieces is plane:
-                break
-            later.append(ids)
-        return np.concatenate([np.zeros(0, np.int64), *later])
+
+def adopted(pieces: Pieces, known: Iterable[tuple[Pieces, Ids]], least_iou: float = LEAST_IOU) -> Ids:
+    """Give objects the ids of those that they are paired with in planes nearby.
+
+    Parameters
+    ----------
+    pieces
+        The objects.
+    known
+        Planes with the (n,) ids of their objects, the first to be held against first; 0 for what is not to be had.
+    least_iou
+        As in `Linker`.
+
+    Returns
+    -------
+    (n,) int64, none of them twice, 0 for what found no partner.
+    """
+    ids = np.zeros(len(pieces), dtype=np.int64)
+    for other, old in known:
+        mine, theirs = paired(pieces, other, least_iou, ids == 0, (old > 0) & ~np.isin(old, ids))
+        ids[mine] = old[theirs]
+    return ids
 
 
 def paired(
