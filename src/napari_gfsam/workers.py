@@ -13,6 +13,7 @@ import threading
 import time
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 from weakref import finalize
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 POLL_MILLISECONDS = 30
 CLOSING_SECONDS = 3.0
+#: What is done on the main thread is done for so long at a time.
+SLICE_SECONDS = 0.012
 logger = logging.getLogger(__name__)
 
 
@@ -250,6 +253,87 @@ def _wait(job: _Job | None, seconds: float) -> bool:
     return not job.thread.is_alive()
 
 
+class Slices(QObject):
+    """Work that belongs on the main thread (layers are touched there), a little at a time: the window stays alive.
+
+    One generator at a time; what it yields is what is done, 0 to 1. It is closed where the person cancels: what it did
+    until then stays.
+
+    Attributes
+    ----------
+    failed
+        (sentence): the generator has ended by an error.
+    """
+
+    failed = Signal(str)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._steps: Steps | None = None
+        self._bar: ActivityBar | None = None
+        self._inside = False
+        self._timer = QTimer(self)
+        self._timer.setInterval(0)
+        self._timer.timeout.connect(self._slice)
+
+    @property
+    def running(self) -> bool:
+        """Whether something is not finished yet."""
+        return self._steps is not None
+
+    def start(self, steps: Steps, title: str) -> None:
+        """Begin a generator; an earlier one is finished first."""
+        self.finish()
+        self._steps, self._bar = steps, ActivityBar(title, self.cancel)
+        self._timer.start()
+
+    def finish(self) -> None:
+        """Do the rest at once: before something that builds on it. Nothing is done from within the generator itself."""
+        while self._steps is not None and not self._inside:
+            self._step()
+
+    def cancel(self) -> None:
+        """Leave the rest undone."""
+        if self._steps is not None and not self._inside:
+            self._guarded(self._steps.close)
+            self._end()
+
+    def _slice(self) -> None:
+        until = time.monotonic() + SLICE_SECONDS
+        while self._steps is not None and time.monotonic() < until:
+            self._step()
+
+    def _step(self) -> None:
+        steps = self._steps
+        if steps is None or self._inside:
+            return
+        done = self._guarded(partial(next, steps, None))
+        if done is None:
+            self._end()
+        elif self._bar is not None:
+            self._bar.show(done)
+
+    def _guarded(self, step: Callable[[], float | None]) -> float | None:
+        """Run a step of the generator; ``None`` if it was the last one or failed."""
+        self._inside = True
+        try:
+            return step()
+        except Exception as error:  # whatever it was, the window must stay alive
+            if not is_expected(error):
+                logger.exception("A step on the main thread failed.")
+            self.failed.emit(sentence_of(error))
+            return None
+        finally:
+            self._inside = False
+
+    def _end(self) -> None:
+        self._steps = None
+        self._timer.stop()
+        bar, self._bar = self._bar, None
+        if bar is not None:
+            bar.close()
+
+
 class ActivityBar:
     """A run in napari's activity dock, with napari's own Cancel button. Main thread only.
 
@@ -267,7 +351,7 @@ class ActivityBar:
     def __init__(self, title: str, cancel: Callable[[], None]) -> None:
         from napari.utils import cancelable_progress
 
-        self._title = title
+        self._title = self._words = title
         self._updating = False
         self._next = 0.0
         # Without a window napari would write to the terminal; the part after the last bar is shown as time left.
@@ -282,7 +366,10 @@ class ActivityBar:
             return
         self._updating, self._next = True, now + self.SECONDS_BETWEEN
         try:
-            self._bar.set_description(f"{self._title}: {text}" if text else self._title)
+            words = f"{self._title}: {text}" if text else self._title
+            if words != self._words:  # each change handles events
+                self._words = words
+                self._bar.set_description(words)
             if self._bar is not None:
                 self._bar.update(round(self.STEPS * min(fraction, 1.0)) - self._bar.n)
         finally:

@@ -25,6 +25,10 @@ def scene():
     return labels, clusters, confidence
 
 
+def plane(place: int) -> PlaneKey:
+    return PlaneKey("s", (place, -1, -1), (1, 2))
+
+
 def test_objects_have_class_cluster_and_score():
     found = instances_of(*scene())
     assert found.class_id.tolist() == [1, 1, 2]
@@ -53,9 +57,9 @@ def window(make_napari_viewer):
 @pytest.mark.gui
 def test_objects_of_a_stack_have_numbers_of_their_own(window):
     over, ours = window
-    found, clusters = instances_of(*scene()), ClusterTable.of(TABLE)
+    objects = instances_of(*scene()), ClusterTable.of(TABLE)
     for place in (1, 3, 1):
-        layer = show_instances(ours, over, PlaneKey("s", (place, -1, -1), (1, 2)), over.data.shape, found, clusters)
+        layer = show_instances(ours, over, plane(place), over.data.shape, objects)
     assert layer.name == "stack · instances"
     table = layer.features
     assert sorted(table["index"]) == sorted(np.unique(layer.data[layer.data > 0]))
@@ -65,6 +69,29 @@ def test_objects_of_a_stack_have_numbers_of_their_own(window):
     assert list(rows["cluster"]) == [1, -1, 0]
     np.testing.assert_allclose(rows["score"], [0.5, 0.5, 0.25])
     assert not layer.data[[0, 2]].any()
+
+
+@pytest.mark.gui
+def test_objects_keep_their_numbers_and_take_those_of_planes_nearby(window):
+    over, ours = window
+    labels, clusters, confidence = scene()
+    layer = show_instances(ours, over, plane(1), over.data.shape, (instances_of(*scene()), None))
+    first = layer.data[1].copy()
+    assert set(layer.features["cluster"]) == {-1}
+    moved = np.roll(labels, 1, axis=0)
+    objects = instances_of(moved, clusters, confidence), ClusterTable.of(TABLE)
+    show_instances(ours, over, plane(2), over.data.shape, objects, [plane(1)])
+    assert np.array_equal(layer.data[2], np.roll(first, 1, axis=0))
+    assert len(layer.features) == 3
+    labels[2:8, 2:8] = 0  # one goes, another comes
+    labels[16:19, 2:5] = 1
+    objects = instances_of(labels, clusters, confidence), ClusterTable.of(TABLE)
+    show_instances(ours, over, plane(1), over.data.shape, objects, [plane(2)])
+    assert layer.data[1][3, 9] == first[3, 9]
+    assert layer.data[1][17, 3] == first.max() + 1
+    assert len(layer.features) == 4, "what goes is still there in the other plane"
+    show_instances(ours, over, plane(2), over.data.shape, objects, [plane(1)])
+    assert len(layer.features) == 3
 
 
 @pytest.mark.gui

@@ -7,8 +7,8 @@ import pytest
 
 from napari_gfsam.bridge.ours import Role
 from napari_gfsam.session.painting import AcceptMode
-from napari_gfsam.session.types import TargetState
-from tests.controller.hands import fingerprint
+from napari_gfsam.session.types import PlaneKey, Target, TargetState
+from tests.controller.hands import fingerprint, stack
 
 pytestmark = pytest.mark.gui
 ACCEPTED, PROPOSED, SKIPPED = TargetState.ACCEPTED, TargetState.PROPOSED, TargetState.SKIPPED
@@ -95,6 +95,60 @@ def test_many_are_accepted_and_taken_back_in_one_step(stacked):
     assert not at.desk.ours.find(Role.ACCEPTED, at.current.source).data.any()
     at.press("redo")
     assert set(at.states().values()) == {ACCEPTED}
+
+
+def proposed_stack(at, count: int) -> None:
+    """Proposals of a stack as a run leaves them, without a run."""
+    pixels, labels = stack(count)
+    source = at.desk.pictures.source_over(at.image("many", pixels))
+    planes = [PlaneKey(source.id, (place, -1, -1), (1, 2)) for place in range(count)]
+    for plane, found in zip(planes, labels, strict=True):
+        at.desk.sheets.show_answer(plane, found)
+    at.desk.session.queue.put(Target(plane, source.title(plane), PROPOSED, 0.9) for plane in planes)
+    at.desk.review.go_to(planes[0])
+
+
+def test_many_more_are_accepted_in_slices_and_still_in_one_step(at):
+    proposed_stack(at, 30)
+    slices = at.desk.slices
+    assert at.desk.review.accept_above(0.5) == 30
+    assert slices.running
+    assert set(at.states().values()) == {PROPOSED}
+    at.qtbot.waitUntil(lambda: not slices.running, timeout=30_000)
+    assert set(at.states().values()) == {ACCEPTED}
+    for target in at.queue:
+        assert np.array_equal(at.accepted(target.plane), at.proposal(target.plane))
+    at.press("undo")
+    assert slices.running
+    at.press("redo")  # what is under way is finished first
+    slices.finish()
+    assert set(at.states().values()) == {ACCEPTED}
+    at.press("undo")
+    slices.finish()
+    assert set(at.states().values()) == {PROPOSED}
+    assert not at.desk.ours.find(Role.ACCEPTED, at.current.source).data.any()
+    assert not at.desk.session.history.can_undo
+    assert at.problems == []
+
+
+def test_accepting_many_can_be_cancelled_and_what_is_done_is_one_step(at):
+    proposed_stack(at, 30)
+    at.desk.review.accept_above(0.5)
+    at.qtbot.waitUntil(lambda: at.queue.counts()[ACCEPTED] >= 1, timeout=30_000)
+    at.desk.slices.cancel()
+    done = at.queue.counts()[ACCEPTED]
+    assert at.desk.session.history.undo_title == f"accept {done} targets"
+    at.press("undo")
+    at.desk.slices.finish()
+    assert set(at.states().values()) == {PROPOSED}
+
+
+def test_one_accept_finishes_those_under_way_first(at):
+    proposed_stack(at, 30)
+    at.desk.review.accept_above(0.5)
+    at.press("accept")
+    assert set(at.states().values()) == {ACCEPTED}
+    assert at.desk.session.history.undo_title.startswith("accept many")
 
 
 def test_worst_first_skip_and_back(stacked):

@@ -255,3 +255,20 @@ def test_several_references_and_classes(segmenter, stack, reference):
     events, _ = drain(run_targets(segmenter, [reference, other], targets_of(stack, 2), store))
     assert of(TargetFailed, events) == []
     assert list(store.kept[stack.key(2)].traces) == [1, 2]
+
+
+def test_a_target_is_served_by_the_nearest_painted_planes(stack, segmenter):
+    stack.planes = [disc_picture(seed)[0] for seed in range(7)]
+    painted = [
+        ReferenceInput(stack, stack.key(place), disc_picture(place)[1], (DISC,), str(place)) for place in range(6)
+    ]
+    store = FakeStore()
+    list(run_targets(segmenter, painted, targets_of(stack, 6, 2), store))
+    served = [
+        [reference.image.name for reference in store.kept[stack.key(place)].record().references] for place in (6, 2)
+    ]
+    assert served == [["4", "5"], ["1", "2", "3"]]
+    alone = segmenter.sibling()
+    for place in (4, 5):
+        alone.add_reference(stack.planes[place], disc_picture(place)[1], classes=(DISC,))
+    assert np.array_equal(store.kept[stack.key(6)].labels, alone.segment(stack.planes[6]).labels)

@@ -164,6 +164,15 @@ def test_reading_on_a_thread_brings_the_same_back(killed, after_a_crash, qtbot):
     assert state(other) == killed.state
 
 
+def test_the_wish_for_smoothing_comes_back(at, after_a_crash):
+    at.painted_stack(2)
+    at.desk.stacks.smooth = True
+    save(at)
+    other = after_a_crash(at)
+    assert go_on(other) == ()
+    assert other.desk.stacks.smooth
+
+
 def test_what_came_back_can_be_saved_and_brought_back_again(killed, after_a_crash):
     other = after_a_crash(killed)
     go_on(other)
@@ -620,6 +629,7 @@ def test_many_accepts_during_a_save_are_packed_on_the_thread(at, monkeypatch, qt
     )
     at.desk.saving.save()
     at.desk.review.accept_above(0.0)
+    at.desk.slices.finish()
     qtbot.waitUntil(lambda: not at.desk.saving.busy and not at.desk.session.dirty, timeout=SAVE_MILLISECONDS)
     assert threading.main_thread() not in packed
     assert all(found.labels for found in description(at).targets)

@@ -30,6 +30,13 @@ def test_settings_and_replacing_are_picked(qtbot, advanced):
     assert got == [("published",), ("replace",)]
 
 
+def test_smoothing_is_wished_for(qtbot, advanced):
+    with heard(advanced.smooth_picked) as got:
+        advanced.show_smooth(True)
+        click(qtbot, advanced, "Smooth along the stack")
+    assert got == [(False,)]
+
+
 def test_clearing_asks_first(qtbot, advanced):
     with heard(advanced.clear_requested) as got:
         click(qtbot, advanced, "Clear…")

@@ -9,9 +9,10 @@
 from napari_gfsam.api.choice import ModelChoice
 from napari_gfsam.api.many import Outcome
 from napari_gfsam.api.prediction import Alternative, PointTable, Prediction
-from napari_gfsam.api.reference import PaintError, Reference
+from napari_gfsam.api.reference import PaintError, Painting, Reference
 from napari_gfsam.api.run import PredictionReady
 from napari_gfsam.api.segmenter import Segmenter
+from napari_gfsam.api.stacks import PlaneOutcome, StackPlan, segment_stack, serving_planes
 from napari_gfsam.api.target import Target
 
 __all__ = [
@@ -19,10 +20,15 @@ __all__ = [
     "ModelChoice",
     "Outcome",
     "PaintError",
+    "Painting",
+    "PlaneOutcome",
     "PointTable",
     "Prediction",
     "PredictionReady",
     "Reference",
     "Segmenter",
+    "StackPlan",
     "Target",
+    "segment_stack",
+    "serving_planes",
 ]

@@ -60,13 +60,16 @@ class Segmenter:
         self._weights = PaintWeights()
         self._references: list[Reference] = []
 
-    def sibling(self, settings: Settings | None = None) -> Segmenter:
-        """Return a segmenter without references over the same models and features, with these or other settings."""
+    def sibling(self, settings: Settings | None = None, references: Iterable[Reference] = ()) -> Segmenter:
+        """Return a segmenter over the same models and features, with these or other settings.
+
+        It has no references but those given, such as some of `references`.
+        """
         other = Segmenter.__new__(Segmenter)
         other._settings = self._settings if settings is None else _resolve(settings)
         other._backend = self._backend
         other._weights = self._weights
-        other._references = []
+        other._references = list(references)
         return other
 
     @property

@@ -8,20 +8,27 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_gfsam.bridge.align import aligned
+from napari_gfsam.bridge.clusters import ClusterTable
 from napari_gfsam.bridge.looks import class_names
 from napari_gfsam.bridge.ours import LOOKS, SUFFIX, Role
+from napari_gfsam.imaging.linking import adopted
+from napari_gfsam.imaging.objects import Pieces, pieces_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from napari.layers import Labels, Layer
     from numpy.typing import NDArray
+    from pandas import DataFrame
 
+    from napari_gfsam.api import Prediction
     from napari_gfsam.bridge.align import Shape
-    from napari_gfsam.bridge.clusters import ClusterTable
     from napari_gfsam.bridge.ours import OurLayers
     from napari_gfsam.core.arrays import FloatArray, IntArray, LabelArray
     from napari_gfsam.session.types import PlaneKey
 
-#: Columns of the features table; an object that no prompt made has cluster -1.
+#: Columns of the features table; an object that no prompt made has cluster -1. Of an object in several planes, cluster
+#: and score are those of the plane that was looked at last.
 COLUMNS = {"index": "int64", "class": "object", "cluster": "int64", "score": "float64"}
 
 
@@ -48,7 +55,7 @@ class Instances:
 
 
 def instances_of(labels: LabelArray, clusters: IntArray, confidence: FloatArray) -> Instances:
-    """Split class labels into single objects: pieces of a class that hang together by edges.
+    """Split class labels into single objects (`imaging.objects`).
 
     Parameters
     ----------
@@ -57,15 +64,10 @@ def instances_of(labels: LabelArray, clusters: IntArray, confidence: FloatArray)
     """
     from scipy import ndimage
 
-    single = np.zeros(labels.shape, dtype=np.int32)
-    class_id: list[int] = []
-    for value in np.unique(labels[labels > 0]).tolist():
-        mine, count = ndimage.label(labels == value)
-        single += np.where(mine > 0, mine + len(class_id), 0).astype(np.int32)
-        class_id += [value] * count
-    numbers = np.arange(1, len(class_id) + 1)
-    score = np.asarray(ndimage.mean(confidence, single, numbers), dtype=np.float64).reshape(-1)
-    return Instances(single, np.array(class_id, dtype=np.int64), _mode(single, clusters, len(numbers)), score)
+    pieces = pieces_of(labels)
+    numbers = np.arange(1, len(pieces) + 1)
+    score = np.asarray(ndimage.mean(confidence, pieces.numbers, numbers), dtype=np.float64).reshape(-1)
+    return Instances(pieces.numbers, pieces.class_id, _mode(pieces.numbers, clusters, len(pieces)), score)
 
 
 def _mode(single: NDArray[np.int32], values: IntArray, count: int) -> IntArray:
@@ -76,12 +78,45 @@ def _mode(single: NDArray[np.int32], values: IntArray, count: int) -> IntArray:
     return votes.reshape(count, width).argmax(axis=1) if count else np.zeros(0, dtype=np.int64)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class LinkedPlane:
+    """The objects of one plane of a stack, numbered through.
+
+    Parameters
+    ----------
+    plane
+        Which.
+    numbers
+        (H, W) int32, an object has the same number in all planes.
+    features
+        Rows for the features table.
+    """
+
+    plane: PlaneKey
+    numbers: NDArray[np.int32]
+    features: DataFrame
+
+
+def objects_of(labels: LabelArray, prediction: Prediction | None) -> tuple[Instances, ClusterTable | None]:
+    """Split the labels of a target into objects, with the clusters of its prediction where there is one."""
+    if prediction is None:
+        nothing = np.zeros(labels.shape, dtype=np.int64)
+        return instances_of(labels, nothing, nothing.astype(np.float32)), None
+    return instances_of(labels, prediction.clusters, prediction.confidence), ClusterTable.of(prediction.points)
+
+
 def show_instances(
-    ours: OurLayers, over: Layer, plane: PlaneKey, shape: Shape, found: Instances, clusters: ClusterTable
+    ours: OurLayers,
+    over: Layer,
+    plane: PlaneKey,
+    shape: Shape,
+    objects: tuple[Instances, ClusterTable | None],
+    near: Iterable[PlaneKey] = (),
 ) -> Labels:
     """Show the objects of one plane in the instances layer of its source, which is made if it is not there.
 
-    Objects keep different numbers over a whole stack; those that the plane had before are replaced.
+    An object keeps the number that it had in this plane, else takes that of the object in its place in a plane nearby,
+    else a new one.
 
     Parameters
     ----------
@@ -89,21 +124,55 @@ def show_instances(
         The layers of ours in the viewer.
     over, plane, shape
         The layer of the user that shows the target, the plane in label space, the shape of label space.
-    found
-        The objects.
-    clusters
-        The clusters of the same prediction.
+    objects
+        Of `objects_of`.
+    near
+        Other planes of the same stack, the nearest first.
     """
-    import pandas as pd
-
+    found, clusters = objects
     layer = ours.find(Role.INSTANCES, plane.source) or _make(ours, over, plane.source, shape)
-    old, table = np.unique(plane.take(layer.data)), layer.features
-    kept = table[~table["index"].isin(old)]
-    offset = int(kept["index"].max()) if len(kept) else 0
-    plane.put(layer.data, np.where(found.labels > 0, found.labels + offset, 0))
-    layer.features = pd.concat([kept, _features(found, clusters, class_names(ours.rows), offset)], ignore_index=True)
+    pieces = Pieces(found.labels, found.class_id)
+    ids = _ids(layer, plane, pieces, near, class_names(ours.rows))
+    gone = np.setdiff1d(np.unique(plane.take(layer.data)), ids)
+    plane.put(layer.data, pieces.renumbered(ids))
+    elsewhere = [np.unique(other.take(layer.data)) for other in near]
+    gone = gone[~np.isin(gone, np.concatenate([np.zeros(0, gone.dtype), *elsewhere]))]
+    rows = features_of(found, ids, clusters, class_names(ours.rows))
+    _set_features(layer, [layer.features[~layer.features["index"].isin(gone)], rows])
     layer.refresh()
     return layer
+
+
+def write_linked(layer: Labels, one: LinkedPlane) -> None:
+    """Write a plane that was numbered through; `finish_linked` is to follow after the last."""
+    one.plane.put(layer.data, one.numbers)
+
+
+def finish_linked(layer: Labels, features: Iterable[DataFrame]) -> None:
+    """Put the rows of all planes in the place of the features table, and draw."""
+    _set_features(layer, list(features))
+    layer.refresh()
+
+
+def _ids(
+    layer: Labels, plane: PlaneKey, pieces: Pieces, near: Iterable[PlaneKey], names: dict[int, str]
+) -> NDArray[np.int64]:
+    classes = {name: class_id for class_id, name in names.items()}
+    table = layer.features
+    class_of = {int(row): classes.get(str(name), 0) for row, name in zip(table["index"], table["class"], strict=True)}
+    ids = adopted(pieces, [_known(other.take(layer.data), class_of) for other in (plane, *near)])
+    new = np.flatnonzero(ids == 0)
+    ids[new] = max(class_of, default=0) + 1 + np.arange(len(new))
+    return ids
+
+
+def _known(numbers: NDArray[Any], class_of: dict[int, int]) -> tuple[Pieces, NDArray[np.int64]]:
+    """Return the objects of a plane of the layer with their numbers."""
+    old, place = np.unique(numbers, return_inverse=True)
+    pieces = place.reshape(numbers.shape) + (0 if len(old) and old[0] == 0 else 1)
+    ids = old[old > 0].astype(np.int64)
+    class_id = np.array([class_of.get(int(one), 0) for one in ids], dtype=np.int64)
+    return Pieces(pieces.astype(np.int32), class_id), ids
 
 
 def _make(ours: OurLayers, over: Layer, source: str, shape: Shape) -> Any:
@@ -116,14 +185,28 @@ def _make(ours: OurLayers, over: Layer, source: str, shape: Shape) -> Any:
     return layer
 
 
-def _features(found: Instances, clusters: ClusterTable, names: dict[int, str], offset: int) -> Any:
+def features_of(
+    found: Instances, numbers: NDArray[np.int64], clusters: ClusterTable | None, names: dict[int, str]
+) -> DataFrame:
+    """Return rows of the features table for the objects of a plane: class, cluster and score as they are there."""
     import pandas as pd
 
-    ids = [clusters.id_of(int(value)) for value in found.cluster]
+    pairs = [None if clusters is None else clusters.id_of(int(value)) for value in found.cluster]
     columns = {
-        "index": np.arange(len(ids)) + 1 + offset,
+        "index": numbers,
         "class": [names.get(int(value), str(value)) for value in found.class_id],
-        "cluster": [-1 if pair is None else pair[1] for pair in ids],
+        "cluster": [-1 if pair is None else pair[1] for pair in pairs],
         "score": np.round(found.score, 3),
     }
     return pd.DataFrame(columns).astype(COLUMNS)
+
+
+def _set_features(layer: Labels, parts: list[DataFrame]) -> None:
+    """Set the table; of an object in several planes the last row counts."""
+    import pandas as pd
+
+    filled = [part for part in parts if len(part)]
+    if filled:
+        layer.features = pd.concat(filled).drop_duplicates("index", keep="last").sort_values("index", ignore_index=True)
+    else:
+        layer.features = {name: np.zeros(0, dtype=kind) for name, kind in COLUMNS.items()}

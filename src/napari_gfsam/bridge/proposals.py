@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from napari_gfsam.session.types import PlaneKey
 
 
-def write_plane(layer: Labels, plane: PlaneKey, labels: NDArray[np.integer[Any]]) -> None:
+def write_plane(layer: Labels, plane: PlaneKey, labels: NDArray[np.integer[Any]], *, draw: bool = True) -> None:
     """Write one plane of a class label layer of ours, in place, so that nothing else of the layer changes.
 
     Parameters
@@ -27,17 +27,22 @@ def write_plane(layer: Labels, plane: PlaneKey, labels: NDArray[np.integer[Any]]
         Which.
     labels
         (H, W) class ids; ids above 255 turn a uint8 layer into uint16.
+    draw
+        Draw the layer anew; of many planes it is enough to do so once.
     """
-    write_planes(layer, [(plane, labels)])
+    write_planes(layer, [(plane, labels)], draw=draw)
 
 
-def write_planes(layer: Labels, planes: Iterable[tuple[PlaneKey, NDArray[np.integer[Any]]]]) -> None:
+def write_planes(
+    layer: Labels, planes: Iterable[tuple[PlaneKey, NDArray[np.integer[Any]]]], *, draw: bool = True
+) -> None:
     """Write planes as `write_plane` does, and draw once."""
     for plane, labels in planes:
         if int(labels.max(initial=0)) > np.iinfo(layer.data.dtype).max:
             layer.data = layer.data.astype(np.uint16)
         plane.put(layer.data, labels)
-    layer.refresh()
+    if draw:
+        layer.refresh()
 
 
 def read_plane(layer: Labels, plane: PlaneKey) -> NDArray[np.integer[Any]]:

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from napari_gfsam.cli.choosing import ModelOptions, choice_of
+from napari_gfsam.cli.choosing import choice_of
 from napari_gfsam.cli.commands import Stopped
 from napari_gfsam.cli.console import complain, say, table
 from napari_gfsam.cli.errors import FAILED, OK, UsageError
 from napari_gfsam.cli.inputs import class_specs_of, recipe_of, region_of, settings_of
 from napari_gfsam.cli.progress import TargetsProgress
+from napari_gfsam.cli.stack_options import StackOptions
+from napari_gfsam.cli.stacks import segment_stacks
 from napari_gfsam.datasets import Cluster, Ended, Found, Painting, Plan, find_pictures, segment_files
 from napari_gfsam.datasets.rows import describe
 
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 EXAMPLES = """
 napari-gfsam segment --reference ref.tif --labels ref_labels.tif targets/ -o out/
 napari-gfsam segment --reference ref.png --labels ref.tif "plates/**/*.png" --classes 1=nucleus,2=debris -o out/
+napari-gfsam segment --reference movie.tif --labels paint.tif movie.tif --stack-axis 0 --link -o out/
 napari-gfsam segment --reference a.tif --labels a_l.tif --reference b.tif --labels b_l.tif *.tif --negative 2 -o out/
 napari-gfsam segment --reference ref.tif --labels ref_labels.tif tiles/ -o out/ --workers 4
 """
@@ -50,7 +53,7 @@ class Intensity(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SegmentOptions(ModelOptions):
+class SegmentOptions(StackOptions):
     """Options of ``segment``."""
 
     targets: Annotated[
@@ -166,6 +169,8 @@ def segment(options: SegmentOptions) -> int:
     became of each target, and review.csv the same with what most needs a look first. Exit code 0: all done, 1: some
     failed, 2: wrong usage.
     """
+    if options.stack_axis is not None:
+        return segment_stacks(options)
     plan = plan_of(options)
     cluster = _cluster_of(options)
     found = find_pictures(options.targets, leave_out=options.labels)

@@ -32,13 +32,14 @@ from napari_gfsam.controller.running import Running
 from napari_gfsam.controller.saving import Saving
 from napari_gfsam.controller.sheets import Sheets
 from napari_gfsam.controller.sources import Sources
+from napari_gfsam.controller.stacks import Stacks
 from napari_gfsam.controller.targets import Targets
 from napari_gfsam.controller.thumbnails import Thumbnails
 from napari_gfsam.imaging import ImageError
 from napari_gfsam.sentences import is_expected, sentence_of
 from napari_gfsam.session import Session
 from napari_gfsam.session.types import TargetState
-from napari_gfsam.workers import JobRunner
+from napari_gfsam.workers import JobRunner, Slices
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -88,6 +89,7 @@ class Desk:
         self.pictures = Pictures(viewer, self.sources)
         self.jobs, self._fill_jobs, self._thumbnail_jobs = JobRunner(), JobRunner(), JobRunner()
         self._getting_jobs, self._reading_jobs, self._exporting_jobs = JobRunner(), JobRunner(), JobRunner()
+        self.slices = Slices()
         self.thumbnails = Thumbnails(self._thumbnail_jobs)
         self.folders = Folders(self.session, self.ours, self.sources)
         self.references = References(self.session, self.ours, self.pictures, self.folders)
@@ -98,10 +100,13 @@ class Desk:
         self.correcting = Correcting(
             self.session, self.sources, self.sheets, self.prompts, self.clusters, self._reading_jobs
         )
-        self.review = Review(self.session, self.sources, self.sheets, self.folders, self.ours, self.correcting)
+        self.review = Review(
+            self.session, self.sources, self.sheets, self.folders, self.ours, self.correcting, self.slices
+        )
         self.rerun = Rerun(self.session, self.references, self.running, self.review, self.sheets)
         self.getting = Getting(self.models, self._getting_jobs)
-        self.overlays = Overlays(self.session, self.sources, self.sheets, self.ours, self.correcting)
+        self.stacks = Stacks(self.session, self.sheets, self.running, self.slices)
+        self.overlays = Overlays(self.session, self.sources, self.sheets, self.ours, self.correcting, self.stacks)
         self.exporting = Exporting(self.session, self.sheets, self._exporting_jobs)
         self.saving = Saving(self, JobRunner())
         self._connect()
@@ -109,13 +114,10 @@ class Desk:
     def _connect(self) -> None:
         self.session.classes.changed.connect(self._show_classes)
         self.running.done.connect(self._on_done)
-        self.running.failed.connect(self.problem.emit)
         self.correcting.bring = self.review.come_to
-        self.correcting.failed.connect(self.problem.emit)
-        self.filling.failed.connect(self.problem.emit)
-        self.getting.failed.connect(self.problem.emit)
-        self.exporting.failed.connect(self.problem.emit)
-        self.saving.failed.connect(self.problem.emit)
+        parts = (self.running, self.correcting, self.filling, self.getting, self.exporting, self.saving, self.stacks)
+        for part in (*parts, self.slices):
+            part.failed.connect(self.problem.emit)
         self.saving.brought_back.connect(self._on_brought_back)
         self.filling.filled.connect(self.references.refresh)
         self.ours.added.connect(self._on_our_layer)
@@ -135,6 +137,8 @@ class Desk:
         """Let go of the viewer; its layers stay."""
         self.viewer.layers.events.inserted.disconnect(self._on_layers)
         self.viewer.layers.events.removed.disconnect(self._on_removed)
+        self.slices.finish()
+        self.stacks.close()
         self.filling.close()
         self.thumbnails.close()
         self.correcting.close()

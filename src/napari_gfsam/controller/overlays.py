@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_gfsam.bridge.clusters import ClusterTable
-from napari_gfsam.bridge.instances import instances_of, show_instances
+from napari_gfsam.bridge.instances import LinkedPlane, finish_linked, objects_of, show_instances, write_linked
 from napari_gfsam.bridge.maps import show_map
 from napari_gfsam.bridge.ours import Role
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from napari_gfsam.controller.correcting import Correcting
     from napari_gfsam.controller.sheets import Sheets
     from napari_gfsam.controller.sources import Sources
+    from napari_gfsam.controller.stacks import Stacks
     from napari_gfsam.session import Session
     from napari_gfsam.session.types import PlaneKey
 
@@ -27,6 +28,9 @@ ROLES = {
     "similarity": Role.SIMILARITY,
     "instances": Role.INSTANCES,
 }
+#: Planes on each side in which an object in the same place has the same number.
+NEAR = 2
+NOTHING = np.zeros((0, 0), np.int32)
 #: Layers that are there while they are asked for; the others are only hidden.
 ON_REQUEST = (Role.CONFIDENCE, Role.SIMILARITY, Role.INSTANCES)
 
@@ -35,11 +39,21 @@ class Overlays:
     """Shows and hides what is drawn over a target. Main thread only."""
 
     def __init__(
-        self, session: Session, sources: Sources, sheets: Sheets, ours: OurLayers, correcting: Correcting
+        self,
+        session: Session,
+        sources: Sources,
+        sheets: Sheets,
+        ours: OurLayers,
+        correcting: Correcting,
+        stacks: Stacks,
     ) -> None:
         self._session, self._sources, self._sheets, self._ours = session, sources, sheets, ours
-        self._correcting = correcting
+        self._stacks = stacks
+        self._linked: list[LinkedPlane] = []
         correcting.shown.connect(self._update)
+        stacks.changed.connect(self._link)
+        stacks.plane_linked.connect(self._take_linked)
+        stacks.linked.connect(self._finish_linked)
 
     def shown(self) -> set[str]:
         """Return the names of the overlays that are visible."""
@@ -56,12 +70,38 @@ class Overlays:
             layer.visible = visible
         elif visible and plane is not None:
             self._make(role, plane)
+            if role is Role.INSTANCES:
+                self._link()
+
+    def _link(self) -> None:
+        """Begin to give the objects of the stack under review ids that hold in all planes, if objects are shown."""
+        plane, self._linked = self._session.queue.current, []
+        if plane is not None and self._layer(Role.INSTANCES) is not None and len(self._stacks.line(plane)) > 1:
+            self._stacks.link(plane)
+
+    def _take_linked(self, one: LinkedPlane) -> None:
+        layer = self._ours.find(Role.INSTANCES, one.plane.source)
+        if layer is not None:
+            write_linked(layer, one)
+            self._linked.append(replace(one, numbers=NOTHING))
+
+    def _finish_linked(self) -> None:
+        linked, self._linked = self._linked, []
+        layer = self._ours.find(Role.INSTANCES, linked[0].plane.source) if linked else None
+        if layer is None:
+            return
+        finish_linked(layer, [one.features for one in linked])
+        plane = self._session.queue.current
+        if plane is not None:
+            self._update(plane)
 
     def _update(self, plane: PlaneKey) -> None:
         for role in ON_REQUEST:
             layer = self._layer(role)
             if layer is not None and layer.visible:
                 self._make(role, plane)
+        if self._linked or self._stacks.linking:
+            self._link()
 
     def _make(self, role: Role, plane: PlaneKey) -> None:
         prediction = self._session.store.get(plane)
@@ -69,9 +109,10 @@ class Overlays:
             return
         source, over = self._sources.of(plane), self._sources.layer(plane)
         if role is Role.INSTANCES:
-            labels = self._sheets.proposal(plane)
-            found = instances_of(labels, prediction.clusters, prediction.confidence)
-            show_instances(self._ours, over, plane, source.shape, found, ClusterTable.of(prediction.points))
+            objects, line = objects_of(self._sheets.proposal(plane), prediction), self._stacks.line(plane)
+            here = line.index(plane)
+            near = sorted(line[max(0, here - NEAR) : here + NEAR + 1], key=lambda one: abs(line.index(one) - here))
+            show_instances(self._ours, over, plane, source.shape, objects, near[1:])
         elif role in (Role.CONFIDENCE, Role.SIMILARITY):
             values = prediction.confidence if role is Role.CONFIDENCE else similarity_of(prediction)
             show_map(self._ours, role, over, plane, source.shape, values)

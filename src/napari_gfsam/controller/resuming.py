@@ -94,6 +94,7 @@ class Resuming:
             desk.targets.restore(choices["targets"], self._ids)
             desk.folders.restore(choices["folders"])
             desk.review.mode = AcceptMode(choices["mode"])
+            desk.stacks.smooth = bool(choices.get("smooth", False))
             desk.models.use_settings(choices["settings"])
             desk.models.use(**choices["model"])
         except (KeyError, TypeError, ValueError, AttributeError) as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -18,19 +19,23 @@ from napari_gfsam.session.painting import AcceptMode
 from napari_gfsam.session.types import TargetState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Generator, Iterable
 
     from napari_gfsam.bridge.ours import OurLayers
     from napari_gfsam.controller.correcting import Correcting
     from napari_gfsam.controller.folders import Folders
     from napari_gfsam.controller.sheets import Sheets
     from napari_gfsam.controller.sources import Sources
+    from napari_gfsam.core.arrays import LabelArray
     from napari_gfsam.session import Session
     from napari_gfsam.session.books import AcceptStep
     from napari_gfsam.session.types import PlaneKey, Target
+    from napari_gfsam.workers import Slices
 
 #: States in which a target has something to look at.
 SHOWN = (TargetState.PROPOSED, TargetState.SKIPPED, TargetState.ACCEPTED)
+#: So many targets are accepted at once; more in slices.
+FEW = 4
 
 
 class Review:
@@ -49,9 +54,12 @@ class Review:
         folders: Folders,
         ours: OurLayers,
         correcting: Correcting,
+        slices: Slices,
     ) -> None:
         self._session, self._sources, self._sheets = session, sources, sheets
         self._folders, self._ours, self._correcting = folders, ours, correcting
+        self._slices = slices
+        session.history.settle = slices.finish
         self.mode = AcceptMode.PROTECT
 
     def go_to(self, plane: PlaneKey, *, move: bool = True) -> None:
@@ -126,7 +134,11 @@ class Review:
         self._step(None if stay else following)
 
     def accept_above(self, score: float) -> int:
-        """Accept all proposals with at least this score and tell how many; one step of the history."""
+        """Accept all proposals with at least this score and tell how many; one step of the history.
+
+        Many are accepted a few at a time while the window stays alive; cancelled, those accepted until then are the
+        step.
+        """
         planes = [target.plane for target in self._session.queue.above(score)]
         if planes:
             self._accept(planes, f"accept {len(planes)} targets")
@@ -151,35 +163,68 @@ class Review:
         self._session.references.remove(*(row.id for row in self._session.references.of_source(source)))
 
     def _accept(self, planes: Iterable[PlaneKey], title: str) -> None:
+        self._slices.finish()
         self._correcting.take_strokes()
         states = {plane: target for plane in planes if (target := self._session.queue.get(plane)) is not None}
-        steps = [self._accept_one(plane) for plane in states]
-        self._session.history.push(
-            Command(title, do=partial(self._redo, steps), undo=partial(self._undo, steps, states))
-        )
-        self.accepted.emit(tuple(states))
+        self._do(self._accepting(states, title), len(states), title)
+
+    def _do(self, steps: Generator[float, None, None], count: int, title: str) -> None:
+        """Do few at once and many in slices."""
+        if count > FEW:
+            self._slices.start(steps, f"GF-SAM: {title}")
+        else:
+            deque(steps, maxlen=0)
+
+    def _accepting(self, states: dict[PlaneKey, Target], title: str) -> Generator[float, None, None]:
+        """Accept targets; those accepted until the end, or until it is cancelled, are one step of the history."""
+        steps: list[AcceptStep] = []
+        try:
+            for plane in states:
+                if plane in self._session.queue and self._sheets.takes_accepted(plane):
+                    steps.append(self._accept_one(plane))
+                yield len(steps) / len(states)
+        finally:
+            self._sheets.draw(Role.ACCEPTED, [step.plane for step in steps])
+            if steps:
+                whole = title if len(steps) == len(states) else f"accept {len(steps)} targets"
+                command = Command(whole, do=partial(self._redo, steps), undo=partial(self._undo, steps, states))
+                self._session.history.push(command)
+                self.accepted.emit(tuple(step.plane for step in steps))
 
     def _accept_one(self, plane: PlaneKey) -> AcceptStep:
         proposal, current = self._sheets.proposal(plane), self._sheets.accepted(plane)
         step = self._session.accepted.accept(plane, current, proposal, self.mode)
-        self._sheets.write_accepted(plane, step.labels)
+        self._sheets.write_accepted(plane, step.labels, draw=False)
         self._session.queue.update(plane, state=TargetState.ACCEPTED)
         return step
 
     def _undo(self, steps: list[AcceptStep], states: dict[PlaneKey, Target]) -> None:
-        for step in self._possible(steps):
-            labels = self._session.accepted.undo(step, self._sheets.accepted(step.plane))
-            self._sheets.write_accepted(step.plane, labels)
-            self._session.queue.update(step.plane, state=states[step.plane].state)
+        back = {plane: target.state for plane, target in states.items()}
+        self._do(self._writing(steps, self._session.accepted.undo, back), len(steps), "undo")
         self._bring_first(steps)
 
     def _redo(self, steps: list[AcceptStep]) -> None:
-        for step in self._possible(steps):
-            labels = self._session.accepted.redo(step, self._sheets.accepted(step.plane))
-            self._sheets.write_accepted(step.plane, labels)
-            self._session.queue.update(step.plane, state=TargetState.ACCEPTED)
+        accepted = {step.plane: TargetState.ACCEPTED for step in steps}
+        self._do(self._writing(steps, self._session.accepted.redo, accepted), len(steps), "redo")
         self._bring_first(steps)
         self.accepted.emit(tuple(step.plane for step in steps))
+
+    def _writing(
+        self,
+        steps: list[AcceptStep],
+        change: Callable[[AcceptStep, LabelArray], LabelArray],
+        states: dict[PlaneKey, TargetState],
+    ) -> Generator[float, None, None]:
+        """Take accepts back, or do them again, where labels can still be written."""
+        possible = self._possible(steps)
+        try:
+            for number, step in enumerate(possible, 1):
+                labels = change(step, self._sheets.accepted(step.plane))
+                self._sheets.write_accepted(step.plane, labels, draw=False)
+                self._session.queue.update(step.plane, state=states[step.plane])
+                yield number / len(possible)
+        finally:
+            self._sheets.draw(Role.ACCEPTED, [step.plane for step in possible])
 
     def _possible(self, steps: list[AcceptStep]) -> list[AcceptStep]:
         """Return the steps but for those on labels that a person deleted with their picture."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_gfsam.api.reference import PaintError
+from napari_gfsam.controller.nearest import Nearest
 from napari_gfsam.controller.pace import Meter, Pace
 from napari_gfsam.controller.run_types import (
     ReferenceInput,
@@ -115,6 +116,8 @@ class _Run:
     ) -> None:
         self._segmenter, self._store, self._run = segmenter, store, run
         self._references, self._targets = tuple(references), tuple(targets)
+        self._nearest = Nearest(self._references)
+        self._serving: dict[tuple[int, ...], Segmenter] = {}
         self._k = 0
         n_classes = len(_painted_classes(self._references))
         self._meter = Meter(pace, len(self._targets), n_classes, len(self._references), loaded=models_imported())
@@ -189,12 +192,21 @@ class _Run:
         pixels = picture.result()
         yield self._progress("encode", plane)
         record = _record(_name(target), pixels)
-        for event in self._segmenter.segment_events(pixels, recipe=source.recipe, record=record):
+        segmenter = self._segmenter_of(plane)
+        for event in segmenter.segment_events(pixels, recipe=source.recipe, record=record):
             if isinstance(event, PredictionReady):
                 self._meter.target_found()
                 return event.prediction
             yield self._progress(self._count(event), plane)
         raise RuntimeError("A run ended without an answer; please report this.")
+
+    def _segmenter_of(self, plane: PlaneKey) -> Segmenter:
+        """Return a segmenter with the references that serve a target."""
+        serving = self._nearest.to(plane)
+        if serving not in self._serving:
+            references = self._segmenter.references
+            self._serving[serving] = self._segmenter.sibling(references=[references[place] for place in serving])
+        return self._serving[serving]
 
     def _count(self, event: Event) -> str:
         """Count what is done, and return what comes next."""

@@ -182,6 +182,7 @@ class Saving:
 
     def _leave(self) -> None:
         """End what is under way; its session can be gone on with later."""
+        self._desk.slices.finish()
         self._desk.running.close()
         self.save(wait=True)
         self._jobs.stop()

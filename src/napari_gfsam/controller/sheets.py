@@ -15,6 +15,8 @@ from napari_gfsam.controller.files import FileSource
 from napari_gfsam.imaging import ImageError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from napari.layers import Labels, Layer
 
     from napari_gfsam.controller.folders import Folders
@@ -57,11 +59,11 @@ class Sheets:
         source = self._sources.of(plane)
         return self._ours.labels(wanted, self._sources.layer(plane), source.id, source.shape)
 
-    def show_answer(self, plane: PlaneKey, merged: LabelArray | None = None) -> None:
+    def show_answer(self, plane: PlaneKey, merged: LabelArray | None = None, *, draw: bool = True) -> None:
         """Show a new answer (or the last one) with a person's paint on top, now or when its picture is opened."""
         composed = self._session.proposals.compose(plane, merged)
         if self._sources.is_open(plane):
-            write_plane(self.layer(Role.PROPOSAL, plane), plane, composed)
+            write_plane(self.layer(Role.PROPOSAL, plane), plane, composed, draw=draw)
 
     def look(self, plane: PlaneKey) -> tuple[Paint | None, Paint | None]:
         """Take in a person's strokes on a proposal: all paint before and after; the same object if nothing is new."""
@@ -86,12 +88,19 @@ class Sheets:
             return np.zeros_like(self._session.proposals.compose(plane)) if kept is None else kept
         return read_plane(self._accepted_layer(plane), plane)
 
-    def write_accepted(self, plane: PlaneKey, labels: LabelArray) -> None:
-        """Write the accepted labels of a plane; errors as `layer`."""
+    def write_accepted(self, plane: PlaneKey, labels: LabelArray, *, draw: bool = True) -> None:
+        """Write the accepted labels of a plane; errors as `layer`. Without drawing, `draw` is to follow."""
         if self._is_closed_file(plane):
             self._folders.set_accepted(plane, labels)
         else:
-            write_plane(self._accepted_layer(plane), plane, labels)
+            write_plane(self._accepted_layer(plane), plane, labels, draw=draw)
+
+    def draw(self, wanted: Role, planes: Iterable[PlaneKey]) -> None:
+        """Draw the layers of a role over planes anew, each once."""
+        for source in {plane.source for plane in planes}:
+            layer = self._ours.find(wanted, source)
+            if layer is not None:
+                layer.refresh()
 
     def takes_accepted(self, plane: PlaneKey) -> bool:
         """Tell whether accepted labels of a plane can be read and written: its picture or their layer is there."""

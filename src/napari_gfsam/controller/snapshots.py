@@ -241,6 +241,7 @@ class Snapshots:
             "model": {name: str(value) if isinstance(value, Path) else value for name, value in choice.items()},
             "settings": desk.models.settings,
             "mode": desk.review.mode.value,
+            "smooth": desk.stacks.smooth,
         }
 
 

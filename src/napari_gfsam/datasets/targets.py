@@ -16,7 +16,7 @@ from napari_gfsam.datasets.pictures import absolute
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-LABELS, OVERLAY, RECORD = "_labels", "_overlay.png", "_record.json"
+LABELS, INSTANCES, OVERLAY, RECORD = "_labels", "_instances", "_overlay.png", "_record.json"
 _GLOB = re.compile(r"[*?\[]")
 
 
@@ -87,7 +87,7 @@ def name_targets(paths: Sequence[Path]) -> tuple[Target, ...]:
 
 def is_output(path: Path) -> bool:
     """Tell whether a file is an output of ours: named like one and with its run record beside it."""
-    for ending in (f"{LABELS}{path.suffix}", OVERLAY):
+    for ending in (f"{LABELS}{path.suffix}", f"{INSTANCES}{path.suffix}", OVERLAY):
         if path.name.endswith(ending):
             return path.with_name(path.name.removesuffix(ending) + RECORD).is_file()
     return False

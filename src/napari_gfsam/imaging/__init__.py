@@ -1,6 +1,6 @@
 """Pixels in: any two-dimensional plane as the RGB picture the models see, and pictures for people.
 
-numpy, Pillow and scikit-image only: nothing here reads a file or knows a model.
+numpy, scipy, Pillow and scikit-image only: nothing here reads a file or knows a model.
 """
 
 from napari_gfsam.imaging.colors import class_color

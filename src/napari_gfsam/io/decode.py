@@ -28,7 +28,7 @@ LARGEST_PICTURE = 178_956_970
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE = 0, 1, 2, 3
 _ALPHA = (1, 2)
 #: What the parsing steps of tifffile and Pillow raise when bytes are not what they should be.
-_DAMAGE = (
+DAMAGE = (
     tifffile.TiffFileError,  # a ValueError in newer versions only
     ValueError,
     TypeError,
@@ -76,7 +76,7 @@ def decode(path: Path, *, palette: bool = True) -> Stored:
     """
     with path.open("rb") as file:
         magic = file.read(4)
-    with _quiet():
+    with quiet():
         stored = _decode_tiff(path, palette) if magic[:2] in (b"II", b"MM") else None
         return stored or _decode_pillow(path, palette)
 
@@ -86,9 +86,9 @@ def read_software(path: Path) -> str | None:
     try:
         with path.open("rb") as file:
             tiff = file.read(2) in (b"II", b"MM")
-        with _quiet():
+        with quiet():
             return _tiff_software(path) if tiff else _png_software(path)
-    except (OSError, Image.DecompressionBombError, *_DAMAGE):
+    except (OSError, Image.DecompressionBombError, *DAMAGE):
         return None
 
 
@@ -110,8 +110,8 @@ def _decode_tiff(path: Path, palette: bool) -> Stored | None:
             series = tiff.series[0]
             if not _tifffile_reads(series.keyframe):
                 return None
-            return _interpret(series.asarray(), series.axes, series.keyframe, palette)
-    except _DAMAGE as error:
+            return interpret(series.asarray(), series.axes, series.keyframe, palette)
+    except DAMAGE as error:
         raise ValueError("its content is damaged or cut short.") from error
 
 
@@ -125,7 +125,7 @@ def _tifffile_reads(page: Any) -> bool:
     return bool(known)
 
 
-def _interpret(pixels: NDArray[Any], axes: str, page: Any, palette: bool) -> Stored:
+def interpret(pixels: NDArray[Any], axes: str, page: Any, palette: bool) -> Stored:
     """Apply palette and alpha as the page says; grey where white is 0 stays as stored, as in napari."""
     if page.photometric == _PALETTE and palette and page.colormap is not None:
         colors = (np.asarray(page.colormap) >> 8).astype(np.uint8).T
@@ -156,7 +156,7 @@ def _decode_pillow(path: Path, palette: bool) -> Stored:
         raise ValueError("its content is damaged or cut short.") from error
     except _SeveralPagesError as error:
         raise ValueError("it holds several pages in a compression that needs the package imagecodecs.") from error
-    except _DAMAGE as error:
+    except DAMAGE as error:
         raise ValueError("its content is damaged or cut short.") from error
     return Stored(pixels, "YXS" if pixels.ndim == 3 else "YX")
 
@@ -178,7 +178,7 @@ def _indices(picture: Image.Image) -> Image.Image:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Keep decoders from writing to the terminal about damage that the caller reports in one sentence."""
     logger = logging.getLogger("tifffile")
     before = logger.disabled

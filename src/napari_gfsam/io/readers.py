@@ -60,7 +60,7 @@ def read_picture(path: Path | str, *, channel_axis: int | None = None) -> Pictur
     ImageFileError
         If the file is missing, empty, cut short, of an unknown kind or holds more than one plane.
     """
-    path = _check_file(path)
+    path = check_file(path)
     stored = _decode(path, IMAGE_SUFFIXES)
     pixels, axes = _squeeze(stored.pixels, stored.axes)
     if channel_axis is not None and pixels.ndim == 3:
@@ -73,7 +73,7 @@ def read_picture(path: Path | str, *, channel_axis: int | None = None) -> Pictur
     if len(axes) != 3 or third not in ("S", "C"):
         raise ImageFileError(
             f"{path} holds several planes (axes {axes}, shape {pixels.shape}); one picture a file is expected: "
-            "save its planes as single files, or name the channel axis if they are channels."
+            "name the channel axis if they are channels, the stack axis if they are planes of a stack."
         )
     if third == "C" or not stored.color:
         return Picture(pixels, axes.index(third))
@@ -98,7 +98,7 @@ def read_labels(path: Path | str) -> NDArray[np.integer[Any]]:
     ImageFileError
         If the file cannot be read (see `read_picture`), is a JPEG or is no label image.
     """
-    path = _check_file(path)
+    path = check_file(path)
     if path.suffix.lower() in (".jpg", ".jpeg"):
         raise ImageFileError(f"{path} is a JPEG, which changes label ids; save the labels as TIFF or PNG.")
     stored = _decode(path, LABEL_SUFFIXES, palette=False)
@@ -107,10 +107,17 @@ def read_labels(path: Path | str) -> NDArray[np.integer[Any]]:
         pixels = _one_channel(np.moveaxis(pixels, axes.index("S"), 2), path)
     if pixels.ndim != 2:
         raise ImageFileError(f"{path} is no label image: expected (height, width), found the shape {pixels.shape}.")
-    return _whole_numbers(pixels, path)
+    return whole_numbers(pixels, path)
 
 
-def _check_file(path: Path | str) -> Path:
+def check_file(path: Path | str) -> Path:
+    """Return the path of a file that is there and not empty.
+
+    Raises
+    ------
+    ImageFileError
+        If it is not.
+    """
     path = Path(path)
     try:
         if path.is_dir():
@@ -155,7 +162,14 @@ def _one_channel(pixels: NDArray[Any], path: Path) -> NDArray[Any]:
     )
 
 
-def _whole_numbers(pixels: NDArray[Any], path: Path) -> NDArray[np.integer[Any]]:
+def whole_numbers(pixels: NDArray[Any], path: Path) -> NDArray[np.integer[Any]]:
+    """Return the ids of a label image as integers.
+
+    Raises
+    ------
+    ImageFileError
+        If they are none: negative, or no whole numbers.
+    """
     if pixels.dtype.kind == "b":
         return pixels.astype(np.uint8)
     if pixels.dtype.kind == "f":

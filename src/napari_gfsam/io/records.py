@@ -183,6 +183,8 @@ class RunRecord:
         `labels_hash` of the label image.
     labels_file
         Name of the label image beside the record; empty if it was not written.
+    stack
+        How the planes of a stack were put together; empty for a single picture.
     environment
         Versions and device, for people who look for the cause of a difference.
     format
@@ -200,6 +202,7 @@ class RunRecord:
     results: tuple[ClassResult, ...] = ()
     labels_hash: str = ""
     labels_file: str = ""
+    stack: Mapping[str, Any] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
     format: str = FORMAT
 

@@ -41,6 +41,11 @@ class History:
     ----------
     limit
         Commands kept; the oldest are forgotten.
+
+    Attributes
+    ----------
+    settle
+        Called before a command is kept, undone or done again: finishes what is still under way.
     """
 
     changed = Signal()
@@ -49,6 +54,7 @@ class History:
         self._done: deque[Command] = deque(maxlen=limit)
         self._undone: list[Command] = []
         self._busy = False
+        self.settle: Callable[[], object] = lambda: None
 
     @property
     def can_undo(self) -> bool:
@@ -84,12 +90,14 @@ class History:
             If a command is being undone or done again (see `busy`).
         """
         self._refuse_while_busy()
+        self.settle()
         self._done.append(command)
         self._undone.clear()
         self.changed.emit()
 
     def undo(self) -> str | None:
         """Take the last command back and return its title; ``None`` if there is none."""
+        self.settle()
         if not self._done:
             return None
         command = self._done[-1]
@@ -100,6 +108,7 @@ class History:
 
     def redo(self) -> str | None:
         """Do again what was last undone and return its title; ``None`` if there is nothing."""
+        self.settle()
         if not self._undone:
             return None
         command = self._undone[-1]

@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QWidget
 from napari_gfsam.widgets.amounts import say_bytes
 from napari_gfsam.widgets.ask import ask_consent
 from napari_gfsam.widgets.models import ModelsPanel
-from napari_gfsam.widgets.parts import add_row, button, column, combo_box, fill, form, label, row
+from napari_gfsam.widgets.parts import add_row, button, check_box, column, combo_box, fill, form, label, row
 from napari_gfsam.widgets.reading import ReadingPanel
 
 if TYPE_CHECKING:
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 SETTINGS = "How points are chosen and masks judged: two tested sets of settings"
 REPLACE = "What an accepted proposal may overwrite in the target's labels"
 DEVICE = "Where the models run, and why there"
+SMOOTH = (
+    "After a run on a stack, fill objects that are missing in one plane between two and drop those that are in one "
+    "plane only; one Undo takes it back"
+)
 FOLDER = "What finished targets keep on disk, so that they can be corrected without running again"
 CLEAR = "Delete what is kept for corrections; labels stay, but correcting a finished target needs a new run"
 NOTHING = "Corrections: nothing is kept"
@@ -34,6 +38,8 @@ class AdvancedPanel(QWidget):
     settings_picked = Signal(str)
     #: A person picked what an accepted proposal may overwrite: value of the choice (str).
     replace_picked = Signal(str)
+    #: A person wants stacks smoothed along their axis after a run, or no longer (bool).
+    smooth_picked = Signal(bool)
     #: A person agreed to delete what is kept for corrections.
     clear_requested = Signal()
 
@@ -43,6 +49,7 @@ class AdvancedPanel(QWidget):
         self.models = ModelsPanel()
         self._settings = combo_box(SETTINGS)
         self._replace = combo_box(REPLACE)
+        self._smooth = check_box("Smooth along the stack", SMOOTH)
         self._device = label(tip=DEVICE)
         self._folder = label(tip=FOLDER)
         self._clear = button("Clear…", CLEAR)
@@ -52,10 +59,12 @@ class AdvancedPanel(QWidget):
         layout = column(self)
         layout.addWidget(self.reading)
         layout.addLayout(named)
+        layout.addWidget(self._smooth)
         layout.addWidget(self.models)
         layout.addLayout(row(self._folder, self._clear, stretch=0))
         self._settings.activated.connect(self._pick_settings)
         self._replace.activated.connect(self._pick_replace)
+        self._smooth.clicked.connect(self.smooth_picked)
         self._clear.clicked.connect(self._ask_clear)
         self.show_folder(0, 0)
 
@@ -66,6 +75,10 @@ class AdvancedPanel(QWidget):
     def show_replace(self, choices: Sequence[Choice], value: str) -> None:
         """Show what an accepted proposal can overwrite and which is picked."""
         fill(self._replace, choices, value)
+
+    def show_smooth(self, on: bool) -> None:
+        """Show whether stacks are smoothed."""
+        self._smooth.setChecked(on)
 
     def show_device(self, text: str) -> None:
         """Say where the models run."""

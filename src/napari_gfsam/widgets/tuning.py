@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from napari_gfsam.bridge.sources import levels_of
@@ -43,6 +44,7 @@ class Tuning:
         """Show how things stand."""
         self._panel.show_settings(SETTINGS, self._desk.models.settings)
         self._panel.show_replace(REPLACE, self._desk.review.mode)
+        self._panel.show_smooth(self._desk.stacks.smooth)
         self._panel.show_folder(self._desk.session.store.disk_bytes, self._desk.session.store.capacity_bytes)
         self._models.refresh()
         self._show_reading()
@@ -51,6 +53,7 @@ class Tuning:
         desk, panel, guarded = self._desk, self._panel, self._desk.guarded
         panel.settings_picked.connect(desk.models.use_settings)
         panel.replace_picked.connect(self._set_mode)
+        panel.smooth_picked.connect(partial(setattr, desk.stacks, "smooth"))
         panel.clear_requested.connect(guarded(desk.session.store.clear))
         panel.reading.intensity_picked.connect(guarded(self._set_intensity))
         panel.reading.channels_picked.connect(guarded(self._set_channels))

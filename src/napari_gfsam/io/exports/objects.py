@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import ndimage
 
+from napari_gfsam.imaging.objects import pieces_of
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -77,7 +79,7 @@ def objects_of(sheet: LabelSheet) -> Objects:
     Parameters
     ----------
     sheet
-        Of two axes. Without instances an object is a piece of a class that hangs together by edges. With them it is
+        Of two axes. Without instances an object is a piece of a class (`imaging.objects`). With them it is
         all pixels of one instance and one class; labelled pixels of no instance fall into connected pieces.
     """
     numbers = np.zeros(sheet.labels.shape, dtype=np.int32)
@@ -89,11 +91,10 @@ def objects_of(sheet: LabelSheet) -> Objects:
         found = list(zip(pairs.class_id.tolist(), pairs.instance.tolist(), strict=True))
         loose = np.where(sheet.instances > 0, 0, sheet.labels)
     known = {one.id: one for one in sheet.classes}
-    for class_id in known:
-        pieces, count = ndimage.label(loose == class_id)
-        inside = pieces > 0
-        numbers[inside] = pieces[inside] + len(found)
-        found += [(class_id, 0)] * count
+    pieces = pieces_of(loose, known)
+    inside = pieces.numbers > 0
+    numbers[inside] = pieces.numbers[inside] + len(found)
+    found += [(class_id, 0) for class_id in pieces.class_id.tolist()]
     kinds = tuple(known[class_id] for class_id, _ in found)
     scores = tuple(sheet.scores.get(one, known[class_id].score) for class_id, one in found)
     return Objects(numbers, kinds, scores)

@@ -1,0 +1,339 @@
+"""``napari-gfsam segment --stack-axis``: stacks in, one label stack each out, written plane by plane."""
+
+from __future__ import annotations
+
+import hashlib
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from rich.markup import escape
+
+from napari_gfsam.cli.choosing import choice_of
+from napari_gfsam.cli.commands import EXPECTED, Stopped
+from napari_gfsam.cli.console import complain, say, sentence
+from napari_gfsam.cli.errors import FAILED, OK, CommandError, UsageError
+from napari_gfsam.cli.inputs import recipe_of, region_of, settings_of
+from napari_gfsam.cli.progress import make_progress
+from napari_gfsam.cli.stack_paint import add_paint, classes_of, is_of, read_paint, require_plane
+from napari_gfsam.datasets.outputs import (
+    Inputs,
+    OutputPaths,
+    State,
+    environment,
+    job_key,
+    output_paths,
+    prepare_folder,
+)
+from napari_gfsam.datasets.pictures import absolute
+from napari_gfsam.datasets.targets import INSTANCES, Target, find_pictures, name_targets
+from napari_gfsam.datasets.threads import use_threads
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from napari_gfsam.api import PlaneOutcome, Segmenter
+    from napari_gfsam.cli.segment import SegmentOptions
+    from napari_gfsam.cli.stack_paint import StackPaint
+    from napari_gfsam.imaging import PixelRecipe
+    from napari_gfsam.io.records import ClassResult, InputRecord, ReferenceRecord, RunRecord
+    from napari_gfsam.io.stacks import Stack, StackHash
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StackJob:
+    """What holds for every stack of one command."""
+
+    segmenter: Segmenter
+    recipe: PixelRecipe
+    options: SegmentOptions
+    paint: tuple[StackPaint, ...]
+    inputs: Inputs
+
+    def paths(self, target: Target) -> OutputPaths:
+        """Return label stack and record of a target."""
+        return output_paths(self.options.output, target.name, "tif", overlay=False)
+
+    def instances(self, target: Target) -> Path:
+        """Return where the numbered objects go."""
+        return self.options.output / f"{target.name}{INSTANCES}.tif"
+
+
+@dataclass(slots=True)
+class _Sum:
+    """What is known of a stack once all its planes are written."""
+
+    hash: StackHash
+    failed: dict[int, str] = field(default_factory=dict)
+    seconds: float = 0.0
+    results: dict[int, ClassResult] = field(default_factory=dict)
+
+    def add(self, outcome: PlaneOutcome) -> None:
+        """Count the answer of a plane."""
+        if outcome.prediction is None:
+            self.failed[outcome.plane] = sentence(outcome.error) if outcome.error else "it was not segmented"
+            return
+        self.seconds += sum(outcome.prediction.seconds.values())
+        for one in outcome.prediction.record().results:
+            known = self.results.get(one.id)
+            self.results[one.id] = one if known is None else _added(known, one)
+
+
+def segment_stacks(options: SegmentOptions) -> int:
+    """Label stacks like their painted planes; exit codes as `segment`."""
+    if options.label_format.value != "tif":
+        raise UsageError("Label stacks are written as TIFF; leave --format out or say tif.")
+    paint = tuple(read_paint(options))
+    settings, recipe, choice = settings_of(options.preset, options.setting), recipe_of(options), choice_of(options)
+    found = find_pictures(options.targets, leave_out=options.labels)
+    if not found.paths:
+        raise UsageError(" ".join(problem.sentence for problem in found.problems))
+    prepare_folder(options.output)
+
+    from napari_gfsam.api import Segmenter
+
+    use_threads(options.threads)
+    segmenter = Segmenter(choice, settings=settings)
+    inputs = Inputs((*found.paths, *options.reference, *options.labels))
+    job = StackJob(segmenter, recipe, options, paint, inputs)
+    failures, lines = [problem.sentence for problem in found.problems], 0
+    for target in name_targets(found.paths):
+        try:
+            failures += _do(job, target)
+            lines += 1
+        except KeyboardInterrupt as error:
+            raise Stopped(f"Stopped in {target.path.name}; stacks that are whole stay in {options.output}.") from error
+        except EXPECTED as error:
+            text = sentence(error)
+            failures.append(text if str(target.path) in text else f"{target.path}: {text}")
+    for failure in failures:
+        complain(failure)
+    say(f"{lines} of {len(found.paths)} stacks; outputs in {escape(str(options.output))}")
+    return FAILED if failures else OK
+
+
+def _do(job: StackJob, target: Target) -> list[str]:
+    """Segment a stack and write its outputs; return sentences about planes that failed."""
+    from napari_gfsam.io.stacks import open_stack
+
+    paths, options = job.paths(target), job.options
+    job.inputs.refuse(replace(paths, overlay=job.instances(target)))
+    with open_stack(target.path, options.stack_axis or 0) as stack:
+        helper, planes = _served(job, target, stack)
+        wanted = _wanted(job, target, stack, helper, planes)
+        if not options.overwrite and _is_done(job, target, wanted):
+            say(f"[dim]skipped[/dim]  {escape(target.path.name)}: its outputs are there")
+            return []
+        done = _write(job, target, stack, helper, planes, wanted)
+    objects = f", {_write_instances(job, target)} objects" if options.link else ""
+    say(f"[green]done[/green]     {escape(target.path.name)}: {len(stack)} planes, {done.seconds:.2f} s{objects}")
+    return [f"{target.path}, plane {plane}: {text}" for plane, text in done.failed.items()]
+
+
+def _served(job: StackJob, target: Target, stack: Stack) -> tuple[Segmenter, dict[int, NDArray[Any]]]:
+    """Return a segmenter with the references that serve every plane, and the painted planes of the stack itself."""
+    helper = job.segmenter.sibling()
+    own: dict[int, NDArray[Any]] = {}
+    for paint in job.paint:
+        if is_of(paint, target.path):
+            for place, labels in (paint.planes or {}).items():
+                require_plane(paint, place, len(stack))
+                own[place] = labels
+        else:
+            add_paint(helper, paint, job.options, job.recipe)
+    return helper, own
+
+
+def _outcomes(
+    job: StackJob, target: Target, stack: Stack, helper: Segmenter, own: dict[int, NDArray[Any]]
+) -> Iterator[PlaneOutcome]:
+    from napari_gfsam.api import Painting, StackPlan, segment_stack
+
+    options = job.options
+    region = region_of(options.region[0]) if options.region else None
+    plan = StackPlan(stack.axis, each_side=options.each_side, smooth=options.smooth)
+    painting = Painting(classes_of(options), options.ignore, region)
+    outcomes = segment_stack(
+        helper, stack, own, plan, painting=painting, recipe=_recipe(job, stack), name=target.path.name
+    )
+    with closing(outcomes), make_progress() as progress:
+        task = progress.add_task(escape(target.path.name), total=len(stack))
+        for outcome in outcomes:
+            yield outcome
+            progress.advance(task)
+
+
+def _write(
+    job: StackJob,
+    target: Target,
+    stack: Stack,
+    helper: Segmenter,
+    own: dict[int, NDArray[Any]],
+    wanted: RunRecord,
+) -> _Sum:
+    """Write the label stack, then the record, which marks that all is done."""
+    from napari_gfsam.io.records import place_record, write_record
+    from napari_gfsam.io.stacks import StackHash, write_label_stack
+
+    paths, size = job.paths(target), _plane_size(job, stack)
+    done = _Sum(StackHash((len(stack), *size)))
+
+    def planes() -> Iterator[NDArray[Any]]:
+        for outcome in _outcomes(job, target, stack, helper, own):
+            labels = np.zeros(size, np.uint8) if outcome.labels is None else outcome.labels
+            done.add(outcome)
+            done.hash.add(labels)
+            yield labels
+
+    highest = max([0, *(one.id for found in wanted.references for one in found.classes)])
+    paths.record.unlink(missing_ok=True)  # an old record must not vouch for new labels if the run is cut here
+    dtype = np.uint8 if highest <= np.iinfo(np.uint8).max else np.uint16
+    write_label_stack(paths.labels, planes(), (len(stack), *size), dtype)
+    record = replace(
+        wanted,
+        seconds={"all": done.seconds},
+        results=tuple(done.results[class_id] for class_id in sorted(done.results)),
+        labels_hash=done.hash.value,
+        labels_file=paths.labels.name,
+        stack={**wanted.stack, "failed": {str(plane): text for plane, text in done.failed.items()}},
+        environment=environment(),
+    )
+    write_record(paths.record, place_record(record, paths.record.resolve().parent))
+    return done
+
+
+def _write_instances(job: StackJob, target: Target) -> int:
+    """Link the objects of a label stack that was written, and return how many there are."""
+    from napari_gfsam.imaging.linking import link_planes
+    from napari_gfsam.io.stacks import open_label_stack, write_label_stack
+
+    most = 0
+
+    def numbered(planes: Iterable[NDArray[Any]]) -> Iterator[NDArray[Any]]:
+        nonlocal most
+        for ids in link_planes(planes):
+            if ids is not None:
+                most = max(most, int(ids.max(initial=0)))
+                yield ids
+
+    with open_label_stack(job.paths(target).labels, 0) as stack:
+        size = (len(stack), *stack.plane(0).shape)
+        planes = (stack.plane(place) for place in range(len(stack)))
+        write_label_stack(job.instances(target), numbered(planes), size, np.uint32)
+    return most
+
+
+def _recipe(job: StackJob, stack: Stack) -> PixelRecipe:
+    """Return how a plane is read; the file says which axis holds channels unless the options do."""
+    if stack.channel_axis is None or job.recipe.channel_axis is not None:
+        return job.recipe
+    return replace(job.recipe, channel_axis=stack.channel_axis)
+
+
+def _plane_size(job: StackJob, stack: Stack) -> tuple[int, int]:
+    from napari_gfsam.imaging import to_rgb
+
+    height, width = to_rgb(stack.plane(0), _recipe(job, stack)).shape[:2]
+    return height, width
+
+
+def _wanted(job: StackJob, target: Target, stack: Stack, helper: Segmenter, own: dict[int, NDArray[Any]]) -> RunRecord:
+    """Return the record of a stack as far as it is known before."""
+    from napari_gfsam import __version__
+    from napari_gfsam.io.records import InputRecord, RunRecord
+
+    options, recipe = job.options, _recipe(job, stack).as_dict()
+    with target.path.open("rb") as file:
+        content = hashlib.file_digest(file, "blake2b").hexdigest()[:40]
+    image = InputRecord(target.path.name, content, stack.shape, str(absolute(target.path)))
+    plan = {"axis": stack.axis, "each_side": options.each_side, "smooth": options.smooth, "link": options.link}
+    return RunRecord(
+        version=__version__,
+        models=helper.backend.records,
+        settings=helper.settings.as_dict(),
+        references=(*(one.record for one in helper.references), *_own_records(job, image, own, recipe)),
+        target=image,
+        recipe=recipe,
+        stack=plan,
+    )
+
+
+def _own_records(
+    job: StackJob, image: InputRecord, own: dict[int, NDArray[Any]], recipe: dict[str, Any]
+) -> Iterator[ReferenceRecord]:
+    """Describe the painted planes of a stack."""
+    from napari_gfsam.io.records import ClassRecord, InputRecord, ReferenceRecord, labels_hash
+
+    options = job.options
+    named = {spec.id: ClassRecord(spec.id, spec.name, spec.negative) for spec in classes_of(options)}
+    region = region_of(options.region[0]) if options.region else None
+    for place, labels in own.items():
+        ids = [int(one) for one in np.unique(labels) if one not in (0, options.ignore)]
+        yield ReferenceRecord(
+            image=replace(image, name=f"{image.name} [{place}]"),
+            labels=InputRecord(f"paint [{place}]", labels_hash(labels), labels.shape),
+            classes=tuple(named.get(one, ClassRecord(one, f"class {one}", False)) for one in ids),
+            ignore=options.ignore,
+            region_yx=region,
+            recipe=recipe,
+        )
+
+
+def _is_done(job: StackJob, target: Target, wanted: RunRecord) -> bool:
+    """Tell whether the outputs of a stack are there and whole.
+
+    Raises
+    ------
+    CommandError
+        If something else stands in their place.
+    """
+    from napari_gfsam.io.records import RecordError, read_record
+    from napari_gfsam.io.writers import is_ours
+
+    paths, instances = job.paths(target), job.instances(target)
+    if not paths.labels.exists():
+        return False
+    try:
+        record = read_record(paths.record)
+    except RecordError:
+        record = None
+    if record is None or record.labels_hash != _hash_of(paths.labels):
+        if is_ours(paths.labels):
+            return False
+        raise CommandError(f"{paths.labels} was {State.NOT_OURS.value}; --overwrite replaces it.")
+    plan = {name: value for name, value in record.stack.items() if name != "failed"}
+    if (job_key(record), plan) != (job_key(wanted), wanted.stack):
+        raise CommandError(f"{paths.labels} was {State.OTHER_RUN.value}; --overwrite replaces it.")
+    return not record.stack.get("failed") and (not job.options.link or instances.exists())
+
+
+def _hash_of(path: Path) -> str:
+    """Return the hash of a label stack, empty where it cannot be read."""
+    from napari_gfsam.io.readers import ImageFileError
+    from napari_gfsam.io.stacks import StackHash, open_label_stack
+
+    try:
+        with open_label_stack(path, 0) as stack:
+            height, width = stack.plane(0).shape
+            digest = StackHash((len(stack), height, width))
+            for place in range(len(stack)):
+                digest.add(stack.plane(place))
+    except ImageFileError:
+        return ""
+    return digest.value
+
+
+def _added(one: ClassResult, other: ClassResult) -> ClassResult:
+    """Return the results of a class in two planes as one: counts added, the lower score."""
+    return replace(
+        one,
+        prompts=one.prompts + other.prompts,
+        clusters=one.clusters + other.clusters,
+        accepted=one.accepted + other.accepted,
+        pixels=one.pixels + other.pixels,
+        score=min(one.score, other.score),
+    )

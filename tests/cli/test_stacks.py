@@ -1,0 +1,156 @@
+"""Stacks on the command line: one label stack out, objects linked, nothing done twice, no work overwritten."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import tifffile
+
+from napari_gfsam.api import Segmenter, StackPlan, segment_stack
+from napari_gfsam.core.config import TUNED
+from napari_gfsam.imaging.linking import link_planes
+from napari_gfsam.io.records import labels_hash, read_record
+from tests.fakes import disc_picture
+
+pytestmark = pytest.mark.usefixtures("fake_models")
+COUNT = 4
+AXIS = ("--stack-axis", "0")
+
+
+@pytest.fixture(scope="module")
+def cells() -> tuple[np.ndarray, np.ndarray]:
+    pairs = [disc_picture(seed, (60, 80), 2) for seed in range(1, COUNT + 1)]
+    return np.stack([picture[..., 0] for picture, _ in pairs]), np.stack([labels for _, labels in pairs])
+
+
+@pytest.fixture
+def movie(desk, cells):
+    """A desk with a stack of which two planes are painted."""
+    pixels, labels = cells
+    tifffile.imwrite(desk / "movie.tif", pixels, photometric="minisblack")
+    paint = labels.copy()
+    paint[[1, 2]] = 0
+    tifffile.imwrite(desk / "paint.tif", paint, photometric="minisblack", compression="zlib")
+    return desk
+
+
+def segment(desk, *words, reference="movie.tif", labels="paint.tif", targets=("movie.tif",)):
+    painted = ("--reference", desk / reference, "--labels", desk / labels)
+    quick = ("--set", "max_prompts=12", "--set", "background_projection=off")
+    return desk.run("segment", *painted, "-o", desk / "out", *quick, *words, *(desk / one for one in targets))
+
+
+def expected(cells, references, plan=None) -> np.ndarray:
+    segmenter = Segmenter(settings=TUNED.with_settings(max_prompts=12, background_projection="off"))
+    pixels, labels = cells
+    painted = {plane: labels[plane] for plane in references}
+    return np.stack([one.labels for one in segment_stack(segmenter, pixels, painted, plan)])
+
+
+def test_one_label_stack_and_a_record(movie, cells):
+    result = segment(movie, *AXIS)
+    assert result.exit_code == 0, result.output
+    assert movie.outputs == ["movie_labels.tif", "movie_record.json"]
+    found = tifffile.imread(movie / "out" / "movie_labels.tif")
+    assert found.dtype == np.uint8
+    assert np.array_equal(found, expected(cells, [0, 3]))
+    record = read_record(movie / "out" / "movie_record.json")
+    assert record.labels_hash == labels_hash(found)
+    assert record.stack == {"axis": 0, "each_side": 2, "smooth": False, "link": False, "failed": {}}
+    assert [one.image.name for one in record.references] == ["movie.tif [0]", "movie.tif [3]"]
+    assert sum(one.pixels for one in record.results) == np.count_nonzero(found)
+    assert "4 planes" in result.stdout
+
+
+def test_objects_are_numbered_through_the_stack(movie, cells):
+    assert segment(movie, *AXIS, "--link", "--smooth").exit_code == 0
+    labels = tifffile.imread(movie / "out" / "movie_labels.tif")
+    instances = tifffile.imread(movie / "out" / "movie_instances.tif")
+    assert np.array_equal(labels, expected(cells, [0, 3], StackPlan(smooth=True)))
+    assert instances.dtype == np.uint32
+    assert np.array_equal(instances, np.stack(list(link_planes(labels))))
+
+
+def test_what_is_done_is_skipped_and_other_work_is_not_overwritten(movie, fake_models):
+    segment(movie, *AXIS)
+    calls, before = fake_models[0].calls, (movie / "out" / "movie_labels.tif").stat().st_mtime_ns
+    result = segment(movie, *AXIS)
+    assert (result.exit_code, fake_models[0].calls) == (0, calls)
+    assert "skipped" in result.stdout
+    result = segment(movie, *AXIS, "--smooth")
+    assert result.exit_code == 1
+    assert "--overwrite replaces it" in result.stderr
+    assert (movie / "out" / "movie_labels.tif").stat().st_mtime_ns == before
+    assert segment(movie, *AXIS, "--smooth", "--overwrite").exit_code == 0
+    (movie / "out" / "movie_record.json").unlink()
+    assert "done" in segment(movie, *AXIS).stdout
+    tifffile.imwrite(movie / "out" / "movie_labels.tif", np.ones((COUNT, 60, 80), np.uint8), photometric="minisblack")
+    result = segment(movie, *AXIS)
+    assert result.exit_code == 1
+    assert "not made by this program" in result.stderr
+    assert segment(movie, *AXIS, "--overwrite", "--link").exit_code == 0
+    assert "holds no picture" in segment(movie, *AXIS, targets=("out/",)).stderr, "our outputs are no targets"
+
+
+def test_a_flat_label_image_belongs_to_the_plane_that_is_named(movie, cells):
+    tifffile.imwrite(movie / "flat.tif", cells[1][2])
+    result = segment(movie, *AXIS, "--reference-plane", "2", labels="flat.tif")
+    assert result.exit_code == 0, result.output
+    assert np.array_equal(tifffile.imread(movie / "out" / "movie_labels.tif"), expected(cells, [2]))
+
+
+def test_paint_of_another_stack_and_of_a_picture_serves_every_plane(movie, cells):
+    pixels, labels = cells
+    tifffile.imwrite(movie / "other.tif", np.moveaxis(pixels, 0, 2), compression="zlib", metadata={"axes": "YXZ"})
+    result = segment(movie, "--stack-axis", "2", targets=("other.tif",))
+    assert result.exit_code == 1, "the reference has no axis 2 to take planes from"
+    tifffile.imwrite(movie / "other.tif", pixels[1:], photometric="minisblack", compression="zlib")
+    assert segment(movie, *AXIS, targets=("other.tif",)).exit_code == 0
+    record = read_record(movie / "out" / "other_record.json")
+    assert len(record.references) == 2
+    tifffile.imwrite(movie / "flat.tif", pixels[0])
+    tifffile.imwrite(movie / "flat_labels.tif", labels[0])
+    result = segment(movie, *AXIS, reference="flat.tif", labels="flat_labels.tif")
+    assert result.exit_code == 0, result.output
+    assert np.array_equal(tifffile.imread(movie / "out" / "movie_labels.tif"), expected(cells, [0]))
+
+
+def test_a_bad_plane_is_named_and_stops_nothing(movie, cells):
+    pixels = cells[0].copy()
+    pixels[2] = 9
+    tifffile.imwrite(movie / "movie.tif", pixels, photometric="minisblack")
+    result = segment(movie, *AXIS)
+    assert result.exit_code == 1
+    assert "movie.tif, plane 2:" in result.stderr
+    found = tifffile.imread(movie / "out" / "movie_labels.tif")
+    assert not found[2].any()
+    assert found[3].any()
+    assert list(json.loads((movie / "out" / "movie_record.json").read_text())["stack"]["failed"]) == ["2"]
+
+
+def test_a_damaged_or_flat_file_and_wrong_words_give_one_sentence(movie, cells):
+    whole = (movie / "paint.tif").read_bytes()
+    (movie / "cut.tif").write_bytes(whole[: len(whole) // 2])
+    tifffile.imwrite(movie / "flat.tif", cells[0][0])
+    result = segment(movie, *AXIS, targets=("cut.tif", "flat.tif", "movie.tif"))
+    assert result.exit_code == 1
+    assert "1 of 3 stacks" in result.stdout
+    assert "flat.tif has no planes along axis 0" in result.stderr
+    assert "Traceback" not in result.output
+    for words, sentence in (
+        (("--stack-axis", "7"), "no planes along axis 7"),
+        ((*AXIS, "--format", "png"), "TIFF"),
+        ((*AXIS, "--reference-plane", "9"), "no label image"),
+        ((*AXIS, "--reference-plane", "1", "--reference-plane", "2"), "2 --reference-plane"),
+    ):
+        assert sentence in segment(movie, *words).stderr, words
+    tifffile.imwrite(movie / "empty.tif", np.zeros((COUNT, 60, 80), np.uint8), photometric="minisblack")
+    assert "painted on none" in segment(movie, *AXIS, labels="empty.tif").stderr
+
+
+def test_without_the_option_a_stack_is_refused_with_the_way_out(movie):
+    result = segment(movie, reference="ref.tif", labels="ref_labels.tif")
+    assert result.exit_code == 1
+    assert "name the channel axis if they are channels, the stack axis if they are planes" in result.stderr
