@@ -17,11 +17,13 @@ from napari_gfsam.cli.console import complain, say, sentence
 from napari_gfsam.cli.errors import FAILED, OK, CommandError, UsageError
 from napari_gfsam.cli.inputs import (
     Painting,
+    PaintOptions,
     ReadPicture,
     Region,
     add_painting,
     class_specs_of,
     read_picture_file,
+    recipe_beside,
     recipe_of,
     region_of,
     settings_of,
@@ -49,6 +51,7 @@ if TYPE_CHECKING:
 EXAMPLES = """
 napari-gfsam segment --reference ref.tif --labels ref_labels.tif targets/ -o out/
 napari-gfsam segment --reference ref.png --labels ref.tif "plates/**/*.png" --classes 1=nucleus,2=debris -o out/
+napari-gfsam segment --pack nuclei.gfsampack targets/ -o out/
 napari-gfsam segment --reference a.tif --labels a_l.tif --reference b.tif --labels b_l.tif *.tif --negative 2 -o out/
 """
 
@@ -78,11 +81,15 @@ class SegmentOptions(ModelOptions):
     ]
     reference: Annotated[
         list[Path], typer.Option("--reference", metavar="FILE", help="A painted picture; repeat for several.")
-    ]
+    ] = field(default_factory=list)
     labels: Annotated[
         list[Path],
         typer.Option("--labels", metavar="FILE", help="Its label image (0 = unpainted), one for every --reference."),
-    ]
+    ] = field(default_factory=list)
+    pack: Annotated[
+        list[Path],
+        typer.Option(metavar="FILE", help="An exemplar pack, beside --reference or in its place; repeat for several."),
+    ] = field(default_factory=list)
     output: Annotated[
         Path,
         typer.Option("--output", "-o", metavar="FOLDER", help="Folder for label images, overlays and run records."),
@@ -159,8 +166,10 @@ def segment(options: SegmentOptions) -> int:
     Beside every label image lies a run record (JSON); targets whose outputs are there and whole are skipped, a bad
     file never stops the rest. Exit code 0: all done, 1: some failed, 2: wrong usage.
     """
-    paintings = _paintings(options)
-    settings, recipe = settings_of(options.preset, options.setting), recipe_of(options)
+    paintings = paintings_of(options)
+    if not paintings and not options.pack:
+        raise UsageError("There is no reference; give --reference with --labels, or --pack.")
+    settings, recipe = settings_of(options.preset, options.setting), recipe_beside(options.pack, recipe_of(options))
     choice = choice_of(options)
     found = find_pictures(options.targets, leave_out=options.labels)
     if not found.paths:
@@ -173,15 +182,23 @@ def segment(options: SegmentOptions) -> int:
     segmenter = Segmenter(choice, settings=settings)
     for painting in paintings:
         add_painting(segmenter, painting, recipe)
-    inputs = (*found.paths, *options.reference, *options.labels)
+    for path in options.pack:
+        segmenter.add_pack(path)
+    inputs = (*found.paths, *options.reference, *options.labels, *options.pack)
     job = Job(segmenter, recipe, options, inputs)
     tally = Tally(total=len(found.paths) + len(found.problems), failures=list(found.problems))
     _run_all(job, name_targets(found.paths), tally)
     return FAILED if tally.failures else OK
 
 
-def _paintings(options: SegmentOptions) -> list[Painting]:
-    """Pair references with their labels and say what the words tell about them."""
+def paintings_of(options: PaintOptions) -> list[Painting]:
+    """Pair references with their labels and say what the words tell about them.
+
+    Raises
+    ------
+    UsageError
+        If there is not one label image a reference, or the words do not fit together.
+    """
     if len(options.reference) != len(options.labels):
         raise UsageError(
             f"There are {len(options.reference)} --reference and {len(options.labels)} --labels; give one for each."
