@@ -23,6 +23,7 @@ REPLACE = "What an accepted proposal may overwrite in the target's labels"
 DEVICE = "Where the models run, and why there"
 FOLDER = "What finished targets keep on disk, so that they can be corrected without running again"
 CLEAR = "Delete what is kept for corrections; labels stay, but correcting a finished target needs a new run"
+PACK = "Write the references in use, with their classes, as one file that you can open elsewhere or pass on"
 NOTHING = "Corrections: nothing is kept"
 REALLY = "Delete what is kept for corrections? Labels stay, but correcting a finished target will need a new run."
 
@@ -34,6 +35,8 @@ class AdvancedPanel(QWidget):
     settings_picked = Signal(str)
     #: A person picked what an accepted proposal may overwrite: value of the choice (str).
     replace_picked = Signal(str)
+    #: A person wants the references written as a pack.
+    pack_requested = Signal()
     #: A person agreed to delete what is kept for corrections.
     clear_requested = Signal()
 
@@ -46,17 +49,20 @@ class AdvancedPanel(QWidget):
         self._device = label(tip=DEVICE)
         self._folder = label(tip=FOLDER)
         self._clear = button("Clear…", CLEAR)
+        self._pack = button("Save references as a pack…", PACK)
         named = form()
         for name, control in (("Settings", self._settings), ("On accept", self._replace), ("Device", self._device)):
             add_row(named, name, control)
         layout = column(self)
         layout.addWidget(self.reading)
         layout.addLayout(named)
+        layout.addWidget(self._pack)
         layout.addWidget(self.models)
         layout.addLayout(row(self._folder, self._clear, stretch=0))
         self._settings.activated.connect(self._pick_settings)
         self._replace.activated.connect(self._pick_replace)
         self._clear.clicked.connect(self._ask_clear)
+        self._pack.clicked.connect(self.pack_requested)
         self.show_folder(0, 0)
 
     def show_settings(self, choices: Sequence[Choice], value: str) -> None:
@@ -66,6 +72,10 @@ class AdvancedPanel(QWidget):
     def show_replace(self, choices: Sequence[Choice], value: str) -> None:
         """Show what an accepted proposal can overwrite and which is picked."""
         fill(self._replace, choices, value)
+
+    def show_pack(self, possible: bool) -> None:
+        """Say whether there are painted references that can be written as a pack."""
+        self._pack.setEnabled(possible)
 
     def show_device(self, text: str) -> None:
         """Say where the models run."""

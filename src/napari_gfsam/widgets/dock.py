@@ -154,6 +154,7 @@ class Dock(QWidget):
         self._links.connect(desk.running.progressed, self.run.show_progress)
         self._links.connect(desk.running.ended, self._on_ended)
         self._links.connect(desk.exporting.saved, self.run.show_idle)
+        self._links.connect(desk.packs.saved, self.run.show_idle)
         self._links.connect(desk.running.failed, self._on_ended_badly)
         self._links.connect(desk.running.done, self._on_done)
         self._links.connect(desk.saving.brought_back, self._on_brought_back)

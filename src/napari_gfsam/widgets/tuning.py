@@ -10,6 +10,7 @@ from napari_gfsam.session.painting import AcceptMode
 from napari_gfsam.session.picks import IntensityPick
 from napari_gfsam.widgets.data import Choice
 from napari_gfsam.widgets.modelling import Modelling
+from napari_gfsam.widgets.pack_dialog import PackDialog
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -44,6 +45,7 @@ class Tuning:
         self._panel.show_settings(SETTINGS, self._desk.models.settings)
         self._panel.show_replace(REPLACE, self._desk.review.mode)
         self._panel.show_folder(self._desk.session.store.disk_bytes, self._desk.session.store.capacity_bytes)
+        self._panel.show_pack(bool(self._desk.references.painted()))
         self._models.refresh()
         self._show_reading()
 
@@ -52,9 +54,15 @@ class Tuning:
         panel.settings_picked.connect(desk.models.use_settings)
         panel.replace_picked.connect(self._set_mode)
         panel.clear_requested.connect(guarded(desk.session.store.clear))
+        panel.pack_requested.connect(self._ask_pack)
         panel.reading.intensity_picked.connect(guarded(self._set_intensity))
         panel.reading.channels_picked.connect(guarded(self._set_channels))
         panel.reading.level_picked.connect(guarded(self._set_level))
+
+    def _ask_pack(self) -> None:
+        dialog = PackDialog(self._panel)
+        dialog.save_requested.connect(self._desk.guarded(self._desk.packs.save))
+        dialog.open()
 
     def _set_mode(self, mode: str) -> None:
         self._desk.review.mode = AcceptMode(mode)

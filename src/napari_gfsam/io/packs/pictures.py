@@ -45,13 +45,13 @@ def decode_picture(content: bytes, shape: tuple[int, ...]) -> NDArray[np.uint8]:
     PackError
         If it is no such PNG or has another size.
     """
-    pixels = _decode(content, shape, _COLOR_MODES)
+    pixels: NDArray[np.uint8] = _decode(content, shape, _COLOR_MODES)
     return pixels if pixels.ndim == 3 else np.repeat(pixels[:, :, None], 3, axis=2)
 
 
 def decode_labels(content: bytes, shape: tuple[int, ...]) -> NDArray[np.unsignedinteger[Any]]:
     """Return (H, W) uint8 or uint16; errors as `decode_picture`."""
-    ids = _decode(content, shape, _LABEL_MODES)
+    ids: NDArray[np.unsignedinteger[Any]] = _decode(content, shape, _LABEL_MODES)
     return ids if ids.dtype == np.uint8 else ids.astype(np.uint16)
 
 
