@@ -29,7 +29,7 @@ class PackDialog(QDialog):
     #: A person wants the pack written: where (pathlib.Path), what is said of it (io.packs.PackAbout).
     save_requested = Signal(object, object)
 
-    def __init__(self, parent: QWidget) -> None:
+    def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle("Save as pack")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
