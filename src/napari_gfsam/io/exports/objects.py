@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import ndimage
 
+from napari_gfsam.io.parts import in_parts
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -63,6 +65,13 @@ class Objects:
         """Return the number of objects."""
         return len(self.kinds)
 
+    def pixels(self) -> NDArray[np.int64]:
+        """Return the number of pixels of object 1, 2, ..."""
+        total = np.zeros(len(self) + 1, dtype=np.int64)
+        for part in in_parts(self.numbers):
+            total += np.bincount(part.reshape(-1), minlength=len(total))
+        return total[1:]
+
     def __iter__(self) -> Iterator[LabelObject]:
         """Walk the objects."""
         for place, box in enumerate(ndimage.find_objects(self.numbers, max_label=len(self))):
@@ -90,13 +99,17 @@ def objects_of(sheet: LabelSheet) -> Objects:
         loose = np.where(sheet.instances > 0, 0, sheet.labels)
     known = {one.id: one for one in sheet.classes}
     for class_id in known:
-        pieces, count = ndimage.label(loose == class_id)
-        inside = pieces > 0
-        numbers[inside] = pieces[inside] + len(found)
-        found += [(class_id, 0)] * count
+        found += [(class_id, 0)] * _number_pieces(loose == class_id, numbers, len(found))
     kinds = tuple(known[class_id] for class_id, _ in found)
     scores = tuple(sheet.scores.get(one, known[class_id].score) for class_id, one in found)
     return Objects(numbers, kinds, scores)
+
+
+def _number_pieces(inside: NDArray[np.bool_], numbers: NDArray[np.int32], before: int) -> int:
+    """Write the numbers of connected pieces, counted on from `before`, and return how many there are."""
+    pieces, count = ndimage.label(inside)
+    np.add(pieces, before, out=numbers, where=inside, casting="unsafe")
+    return int(count)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
