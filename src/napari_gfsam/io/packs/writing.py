@@ -29,14 +29,14 @@ def write_pack(path: Path, pack: Pack) -> None:
     napari_gfsam.io.writers.OutputError
         If the file cannot be written.
     """
-    from napari_gfsam import __version__
+    from napari_gfsam.io.exports.provenance import about_program
     from napari_gfsam.io.writers import write_bytes
 
     _require_small(pack)
     members: dict[str, bytes] = {}
     manifest = Manifest(
         format=FORMAT,
-        version=__version__,
+        version=about_program()["version"],
         about=pack.about,
         classes=tuple(ClassEntry(**asdict(one)) for one in pack.classes),
         references=tuple(_put_reference(members, n, one) for n, one in enumerate(pack.references)),
