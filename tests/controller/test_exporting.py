@@ -91,9 +91,7 @@ def test_proposals_are_written_while_nothing_is_accepted_and_that_is_said(at, tm
     at.painted_stack(3)
     at.run()
     said = save(at, tmp_path / "out", "png")
-    assert said == [
-        "Nothing is accepted yet: the proposals of 2 targets are exported to 'out' (Label PNG with a palette)."
-    ]
+    assert said == ["The proposals of 2 targets, not accepted yet, are exported to 'out' (Label PNG with a palette)."]
     for target in at.queue:
         found = read_labels(tmp_path / "out" / f"{target.title.replace('·', '_')}_labels.png")
         assert found.any()
@@ -103,7 +101,7 @@ def test_proposals_are_written_while_nothing_is_accepted_and_that_is_said(at, tm
 def test_one_target_can_be_written_alone(accepted, tmp_path):
     at = accepted
     waiting = next(target for target in at.queue if target.state == "proposed")
-    assert "the proposals of 1 target are" in save(at, tmp_path, only=waiting.plane)[0]
+    assert "The proposals of 1 target, not accepted yet, are" in save(at, tmp_path, only=waiting.plane)[0]
     (path,) = tmp_path.glob("*.tif")
     assert np.array_equal(read_labels(path), at.proposal(waiting.plane))
 

@@ -10,8 +10,8 @@ import typer
 from rich.markup import escape
 
 from napari_gfsam.cli.choosing import ModelOptions, choice_of
-from napari_gfsam.cli.console import say, table
-from napari_gfsam.cli.errors import OK, CommandError, UsageError
+from napari_gfsam.cli.console import complain, say, sentence, table
+from napari_gfsam.cli.errors import FAILED, OK, CommandError, UsageError
 from napari_gfsam.cli.inputs import absolute, add_painting, recipe_of
 from napari_gfsam.cli.segment import Intensity, paintings_of
 
@@ -112,11 +112,16 @@ def make_pack(options: MakeOptions) -> int:
 
 def show_packs(options: ShowOptions) -> int:
     """Say what is in exemplar packs, and check them against their hashes. Exit code 1: one cannot be used."""
-    from napari_gfsam.io.packs import read_about
+    from napari_gfsam.io.packs import PackError, read_about
 
+    failed = False
     for path in options.files:
-        _show(path, read_about(path))
-    return OK
+        try:
+            _show(path, read_about(path))
+        except PackError as error:
+            complain(sentence(error))
+            failed = True
+    return FAILED if failed else OK
 
 
 def colors_of(text: str) -> "dict[int, Rgb]":

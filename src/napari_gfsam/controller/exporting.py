@@ -112,6 +112,7 @@ class Exporting:
         feed = Feed(len(job.targets))
         self._feed, self._accepted = feed, chosen.accepted
         self._planes = tuple(target.plane for target in chosen.targets)
+        self.progressed.emit("Preparing the export")
         self._jobs.start(fed(feed, lambda: run_export(job, feed, self._session.store)))
 
     def cancel(self) -> None:

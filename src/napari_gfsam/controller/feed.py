@@ -67,13 +67,18 @@ class Feed:
         """End the work when it asks the next time."""
         self._stopped.set()
 
+    def require(self) -> None:
+        """Raise StoppedError if the work was cancelled, on the thread that works."""
+        if self._stopped.is_set():
+            raise StoppedError
+
     def _next(self) -> tuple[Any, Exception | None]:
-        while not self._stopped.is_set():
+        while True:
+            self.require()
             try:
                 return self._answers.get(timeout=POLL_SECONDS)
             except Empty:
                 continue
-        raise StoppedError
 
 
 def fed(feed: Feed, work: Callable[[], Made]) -> Generator[list[int], None, Made]:

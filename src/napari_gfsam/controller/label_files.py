@@ -10,10 +10,10 @@ from napari_gfsam.io.records import RecordError, read_record, write_record
 from napari_gfsam.io.writers import OutputError, is_ours, write_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from napari_gfsam.core.arrays import LabelArray
+    from napari_gfsam.controller.feed import Feed
     from napari_gfsam.io.exports import ExportFormat, LabelSheet
     from napari_gfsam.io.records import RunRecord
     from napari_gfsam.session.store import PredictionStore
@@ -69,7 +69,7 @@ class ExportJob:
     accepted: bool
 
 
-def run_export(job: ExportJob, labels: Iterable[LabelArray], store: PredictionStore) -> str:
+def run_export(job: ExportJob, labels: Feed, store: PredictionStore) -> str:
     """Write all outputs of a job and return a sentence about them.
 
     Parameters
@@ -87,13 +87,16 @@ def run_export(job: ExportJob, labels: Iterable[LabelArray], store: PredictionSt
         If the labels do not fit the format, a library is missing, or an output is there (`io.exports.ExportError`).
     OSError
         If an output cannot be written, or is a person's own (`io.writers.OutputError`).
+    StoppedError
+        If it was cancelled.
     """
     from napari_gfsam.io.exports import check_libraries, export, export_format
 
     chosen = export_format(job.format_id)
     check_libraries(chosen)
-    records = _records(job, store)
-    _refuse_all_foreign(job, chosen, records)
+    records = _Records(labels, store)
+    if job.format_id in BESIDE:
+        _refuse_all_foreign(job, chosen, records)
     inputs = [target.file for target in job.targets if target.file is not None]
     # A generator that the export walks: what one plane needs is gone before the next one is made.
     sheets = _sheets(job, chosen, labels, records)
@@ -105,27 +108,31 @@ def run_export(job: ExportJob, labels: Iterable[LabelArray], store: PredictionSt
 
 def _say(job: ExportJob, chosen: ExportFormat) -> str:
     count = len(job.targets)
-    what = "The labels of" if job.accepted else "Nothing is accepted yet: the proposals of"
     some = f"{count} target{'s'[: count - 1]}"
-    return f"{what} {some} are exported to {job.folder.name!r} ({chosen.title})."
+    what = f"The labels of {some}" if job.accepted else f"The proposals of {some}, not accepted yet,"
+    return f"{what} are exported to {job.folder.name!r} ({chosen.title})."
 
 
-def _records(job: ExportJob, store: PredictionStore) -> dict[str, RunRecord]:
-    found = {}
-    for target in job.targets:
-        prediction = store.get(target.plane)
-        if prediction is not None:
-            found[target.name] = prediction.record()
-    return found
+class _Records:
+    """How the labels of targets were made, each read once: a prediction may be on disk."""
+
+    def __init__(self, labels: Feed, store: PredictionStore) -> None:
+        self._kept: dict[str, RunRecord | None] = {}
+        self._labels, self._store = labels, store
+
+    def get(self, target: ExportTarget) -> RunRecord | None:
+        if target.name not in self._kept:
+            self._labels.require()
+            prediction = self._store.get(target.plane)
+            self._kept[target.name] = None if prediction is None else prediction.record()
+        return self._kept[target.name]
 
 
-def _sheets(
-    job: ExportJob, chosen: ExportFormat, labels: Iterable[LabelArray], records: Mapping[str, RunRecord]
-) -> Iterator[LabelSheet]:
+def _sheets(job: ExportJob, chosen: ExportFormat, labels: Feed, records: _Records) -> Iterator[LabelSheet]:
     from napari_gfsam.io.exports import ExportClass, label_sheet
 
     for target, ids in zip(job.targets, labels, strict=True):
-        record = records.get(target.name)
+        record = records.get(target)
         scores = {one.id: one.score for one in record.results} if record else {}
         shown = [row for row in job.rows if not row.negative or (ids == row.id).any()]
         more: dict[str, Any] = {"georeference": _place(target)} if chosen.on_earth else {}
@@ -161,21 +168,21 @@ def _place(target: ExportTarget) -> Any:
     return read_georeference(target.file)
 
 
-def _write_beside(job: ExportJob, records: Mapping[str, RunRecord]) -> None:
-    for name, record in records.items():
-        write_record(job.folder / f"{name}{BESIDE[job.format_id]}", record)
+def _write_beside(job: ExportJob, records: _Records) -> None:
+    for target in job.targets:
+        record = records.get(target)
+        if record is not None:
+            write_record(job.folder / f"{target.name}{BESIDE[job.format_id]}", record)
     rows = [{"id": row.id, "name": row.name, "color": row.color} for row in job.rows]
     write_json(job.folder / CLASSES, rows)
 
 
-def _refuse_all_foreign(job: ExportJob, chosen: ExportFormat, records: Mapping[str, RunRecord]) -> None:
+def _refuse_all_foreign(job: ExportJob, chosen: ExportFormat, records: _Records) -> None:
     """Raise OutputError, before anything is written, where a label image or what lies beside it is a person's."""
-    if job.format_id not in BESIDE:
-        return
     _refuse_foreign_classes(job.folder / CLASSES)
     for target in job.targets:
         described = job.folder / f"{target.name}{BESIDE[job.format_id]}"
-        _refuse_foreign(job.folder / f"{target.name}{chosen.outputs[0]}", described, records.get(target.name))
+        _refuse_foreign(job.folder / f"{target.name}{chosen.outputs[0]}", described, records.get(target))
 
 
 def _refuse_foreign(labels: Path, described: Path, record: RunRecord | None) -> None:

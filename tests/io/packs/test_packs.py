@@ -227,6 +227,8 @@ def put(*keys, value):
         (put("references", 0, "picture", value="manifest.json"), "not in its list"),
         (put("references", 0, "record", "region_yx", value=[1, 2]), "four numbers"),
         (put("references", 0, "pixel_size", "height", value=0.0), "pixel size"),
+        (put("references", 0, "record", "recipe", "gamma", value="dark"), "not known"),
+        (put("references", 0, "record", "recipe", "lens", value=1), "not known"),
         (put("members", value={}), "not in its list"),
         (put("about", value=[]), "about"),
     ],
@@ -234,6 +236,11 @@ def put(*keys, value):
 def test_contents_that_make_no_sense_are_told(path, change, said):
     alter(path, change)
     assert said in refused(path)
+
+
+def test_no_text_of_a_pack_commands_a_terminal(path):
+    alter(path, put("about", "author", value="\x1b]0;evil\x07A. N.\nAuthor \u202e"))
+    assert read_about(path).about.author == "\ufffd]0;evil\ufffdA. N.\nAuthor \ufffd"
 
 
 @pytest.mark.parametrize("content", [b"[]", b"nothing", b'{"a":' * 100000, b"\xff", b"{}"])

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from napari_gfsam.imaging import PixelRecipe
 from napari_gfsam.io.packs.types import PackAbout, PackError, PixelSize
 from napari_gfsam.io.records import ReferenceRecord
 from napari_gfsam.io.schema import build
@@ -94,7 +95,7 @@ def parse(content: bytes) -> Manifest:
         If it is none, of another version, or does not fit together; a sentence without the name of the file.
     """
     try:
-        data = json.loads(content.decode("utf-8"))
+        data = _printable(json.loads(content.decode("utf-8")))
     except (ValueError, RecursionError) as error:
         raise PackError("its list of contents is no JSON") from error
     _require_format(data)
@@ -104,6 +105,15 @@ def parse(content: bytes) -> Manifest:
         raise PackError(f"its list of contents is damaged: {str(error).rstrip('.')}") from error
     _require_sense(found)
     return found
+
+
+def _printable(value: Any) -> Any:
+    """Return JSON values whose texts hold nothing that a terminal would obey: a pack may come from anybody."""
+    if isinstance(value, str):
+        return "".join(one if one.isprintable() or one in "\n\t" else "\ufffd" for one in value)
+    if isinstance(value, list):
+        return [_printable(item) for item in value]
+    return {key: _printable(item) for key, item in value.items()} if isinstance(value, dict) else value
 
 
 def _require_format(data: Any) -> None:
@@ -131,10 +141,19 @@ def _require_sense(found: Manifest) -> None:
     for reference in found.references:
         if not {(one.id, one.name, one.negative) for one in reference.record.classes} <= named:
             raise PackError("a painted picture has classes that its list of classes lacks")
-        if len(reference.shape) != 2 or not all(length > 0 for length in reference.shape):
-            raise PackError("a painted picture has no size")
-        region, size = reference.record.region_yx, reference.pixel_size
-        if region is not None and len(region) != 4:
-            raise PackError("a region is not four numbers")
-        if size is not None and not (0 < size.height < float("inf") and 0 < size.width < float("inf")):
-            raise PackError("a pixel size is not two numbers above 0")
+        _require_known(reference)
+
+
+def _require_known(reference: ReferenceEntry) -> None:
+    """See that what is said of a painted picture can be followed."""
+    if len(reference.shape) != 2 or not all(length > 0 for length in reference.shape):
+        raise PackError("a painted picture has no size")
+    try:
+        PixelRecipe.from_dict(reference.record.recipe)
+    except ValueError as error:
+        raise PackError("it says how a picture was read in a way that is not known") from error
+    region, size = reference.record.region_yx, reference.pixel_size
+    if region is not None and len(region) != 4:
+        raise PackError("a region is not four numbers")
+    if size is not None and not (0 < size.height < float("inf") and 0 < size.width < float("inf")):
+        raise PackError("a pixel size is not two numbers above 0")
