@@ -74,6 +74,7 @@ def test_everything_that_is_contributed_can_be_called():
     ids = {command.id for command in manifest.contributions.commands}
     asked = [item.command for items in manifest.contributions.menus.values() for item in items]
     asked += [part.command for part in (*manifest.contributions.widgets, *manifest.contributions.sample_data)]
+    asked += [reader.command for reader in manifest.contributions.readers or ()]
     asked += [writer.command for writer in manifest.contributions.writers or ()]
     assert set(asked) == ids
 

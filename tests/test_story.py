@@ -112,8 +112,9 @@ def test_from_the_empty_dock_to_saved_labels(window, qtbot, tmp_path):
     folder = tmp_path / "labels"
     said = []
     desk.exporting.saved.connect(said.append)
-    desk.exporting.save(folder)
-    qtbot.waitUntil(lambda: said == ["The labels of 1 target are saved in 'labels'."], timeout=RUN_MILLISECONDS)
+    desk.exporting.export("tiff", folder)
+    wanted = "The labels of 1 target are exported to 'labels' (Label TIFF)."
+    qtbot.waitUntil(lambda: said == [wanted], timeout=RUN_MILLISECONDS)
     (written,) = folder.glob("*_labels.tif")
     assert (read_labels(written) == accepted).all()
     assert hashes(viewer) == before

@@ -11,7 +11,18 @@ import pytest
 from napari_gfsam.cli.app import _debug_first
 from napari_gfsam.cli.commands import set_debug
 
-COMMANDS = ["segment", "demo", "evaluate", "export", "replay", "doctor", "models list", "models verify"]
+COMMANDS = [
+    "segment",
+    "demo",
+    "evaluate",
+    "export",
+    "replay",
+    "doctor",
+    "models list",
+    "models verify",
+    "packs make",
+    "packs show",
+]
 
 
 @pytest.fixture(autouse=True)

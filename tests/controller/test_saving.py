@@ -12,6 +12,7 @@ import pytest
 from napari.components import ViewerModel
 from pytestqt.qtbot import QtBot
 
+from napari_gfsam.api import Segmenter
 from napari_gfsam.bridge.identity import find_layer, is_ours
 from napari_gfsam.bridge.ours import Role
 from napari_gfsam.bridge.preferences import Preferences
@@ -672,3 +673,23 @@ def test_pyramids_and_channels_are_read_as_they_were(at, after_a_crash, reading)
     assert {name: getattr(source, name) for name in reading} == reading
     other.run()
     assert other.problems == []
+
+
+def test_references_of_a_pack_come_back_with_their_classes_and_paint(at, after_a_crash, tmp_path):
+    segmenter = Segmenter()
+    pixels, labels = picture(1)
+    segmenter.add_reference(pixels, labels, classes={1: "disc"}, region_yx=(0, 0, 50, 80))
+    segmenter.save_pack(tmp_path / "a.gfsampack")
+    at.desk.session.classes.add("coin")  # so that the pack's class gets another number
+    at.viewer.open(str(tmp_path / "a.gfsampack"), plugin="napari-gfsam")
+    at.image("target", picture(2)[0], translate=(100, 0))
+    at.run()
+    save(at)
+    (row,) = at.desk.session.references
+    other = after_a_crash(at)
+    assert go_on(other) == ()
+    (again,) = other.desk.session.references
+    assert (again.title, again.region_yx) == (row.title, row.region_yx)
+    assert [one.name for one in other.desk.session.classes] == ["coin", "disc"]
+    assert np.array_equal(other.desk.references.paint(again), labels * 2)
+    assert [target.title for target in other.queue] == ["target"]

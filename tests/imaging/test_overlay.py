@@ -27,6 +27,11 @@ def test_background_is_the_picture_inside_is_blended_and_the_border_is_pure():
     assert (GREY == 100).all()
 
 
+def test_a_class_can_have_a_colour_of_its_own():
+    drawn = draw_overlay(GREY, box(), style=OverlayStyle(colors={1: (10, 20, 30), 9: (1, 1, 1)}))
+    assert drawn[10, 30].tolist() == [10, 20, 30]
+
+
 def test_the_truth_is_a_white_line_with_a_black_edge():
     drawn = draw_overlay(GREY, np.zeros_like(box()), truth=box())
     assert drawn[10, 30].tolist() == [255] * 3

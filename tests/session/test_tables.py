@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from uuid import uuid4
 
 import pytest
@@ -8,7 +9,7 @@ from napari_gfsam.core.types import ClassSpec
 from napari_gfsam.imaging import class_color
 from napari_gfsam.session.classes import ClassTable
 from napari_gfsam.session.references import ReferenceList
-from napari_gfsam.session.types import PlaneKey, ReferenceRow
+from napari_gfsam.session.types import ClassRow, PlaneKey, ReferenceRow
 
 
 @pytest.fixture
@@ -33,6 +34,15 @@ def test_classes_get_ids_names_and_colours(table):
     assert [(found.id, found.name) for found in table] == [(1, "nucleus"), (2, "class 2")]
     assert table.get(2).color == class_color(2)
     assert table.specs == (ClassSpec(1, "nucleus"), ClassSpec(2, "class 2"))
+
+
+def test_a_class_from_elsewhere_is_taken_as_it_is(table):
+    seen, leaf = count(table.changed), ClassRow(7, "leaf", (1, 2, 3), negative=True, painted_fully=True)
+    table.put(leaf)
+    table.put(leaf)
+    assert (table.get(7), len(seen)) == (leaf, 1)
+    with pytest.raises(ValueError, match="cannot be a class"):
+        table.put(replace(leaf, id=0))
 
 
 def test_a_removed_class_gives_its_id_to_nobody_while_a_higher_one_is_there(table):

@@ -20,8 +20,10 @@ from napari_gfsam.widgets.data import (
     PictureRow,
     ReviewActions,
 )
+from napari_gfsam.widgets.export_dialog import ExportDialog
 from napari_gfsam.widgets.model_line import ModelLine
 from napari_gfsam.widgets.next_step import NextStep
+from napari_gfsam.widgets.pack_dialog import PackDialog
 from napari_gfsam.widgets.parts import column
 from napari_gfsam.widgets.references import ReferencesPanel
 from napari_gfsam.widgets.resume import ResumeBar
@@ -174,9 +176,21 @@ def resume() -> ResumeBar:
     return panel
 
 
+def export_dialog() -> ExportDialog:
+    dialog = ExportDialog()
+    dialog.show_formats([Choice("tiff", "Label TIFF", "Not kept: objects that touch."), Choice("coco", "COCO JSON")])
+    dialog.show_scopes([Choice("all", "12 targets, accepted"), Choice("current", "Only cells over time, t 3")])
+    return dialog
+
+
+def pack_dialog() -> PackDialog:
+    return PackDialog()
+
+
 MODULES = (
-    "advanced", "classes", "corrections", "model_line", "models", "next_step", "notice", "planes", "reading",
-    "references", "resume", "review", "run", "section", "stages", "targets", "welcome",
+    "advanced", "classes", "corrections", "export_dialog", "model_line", "models", "next_step", "notice",
+    "pack_dialog", "planes", "reading", "references", "resume", "review", "run", "section", "stages", "targets",
+    "welcome",
 )  # fmt: skip
 PANELS = {
     "next_step": next_step,
@@ -190,6 +204,8 @@ PANELS = {
     "advanced": advanced,
     "model_line": model_line,
     "resume": resume,
+    "export_dialog": export_dialog,
+    "pack_dialog": pack_dialog,
 }
 
 

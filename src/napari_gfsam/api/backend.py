@@ -69,6 +69,7 @@ class Backend:
         self._choice = ModelChoice(model) if isinstance(model, str) else model
         self._specs = self._choice.specs()
         self._hashes: dict[str, str] = {}
+        self._offered: dict[Hashable, Tokens] = {}
         self._device: Device | None = None
         self._encoder: DinoEncoder | None = None
         self._segmenter: MaskModel | None = None
@@ -151,6 +152,7 @@ class Backend:
         """Drop all features and masks (the models stay loaded)."""
         self._cache.clear()
         self._prepared.clear()
+        self._offered.clear()
 
     @property
     def records(self) -> tuple[ModelRecord, ...]:
@@ -183,11 +185,39 @@ class Backend:
         """Return the (grid * grid, C) float32 tokens of several pictures, those not known yet made in one batch."""
         encoder = self.encoder
         keys = [("tokens", content_hash(picture), *_identity(encoder)) for picture in model_inputs]
+        for key in keys:
+            self._use_offered(key, (encoder.grid**2, encoder.dim))
 
         def make(batch: NDArray[np.uint8]) -> list[Tokens]:
             return [Tokens(rows) for rows in encoder.encode(batch)]
 
         return [tokens.values for tokens in self._known(keys, model_inputs, make)]
+
+    def identity(self) -> tuple[str, str, int]:
+        """Return what tokens depend on beside the picture: hash of the weights, precision, version of the resize."""
+        return _identity(self.encoder)
+
+    def offer_tokens(self, model_input: NDArray[np.uint8], identity: tuple[str, str, int], rows: Tensor) -> None:
+        """Take tokens of a picture from elsewhere, such as a pack; no model is loaded for it.
+
+        Parameters
+        ----------
+        model_input
+            (1024, 1024, 3) uint8.
+        identity
+            Of the encoder that made them; of another than ours they are never used.
+        rows
+            (grid * grid, C) float32; of another shape than the encoder's they are not used.
+        """
+        self._offered["tokens", content_hash(model_input), *identity] = Tokens(rows)
+
+    def _use_offered(self, key: Hashable, shape: tuple[int, int]) -> None:
+        offered = self._offered.get(key)
+        if offered is None or offered.values.shape != shape:
+            return
+        # Where the encoder leaves its own: what follows lacks operators on Apple's GPUs.
+        place = self.device.name if self.device.name.startswith("cuda") else "cpu"
+        self._cache.get(key, lambda: Tokens(offered.values.to(place)))
 
     def bank(self, model_input: NDArray[np.uint8]) -> MaskBank:
         """Return the masks of a (1024, 1024, 3) picture, its embedding made now if it was not."""

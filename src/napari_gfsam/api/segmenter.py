@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_gfsam.api.backend import Backend
@@ -13,7 +15,7 @@ from napari_gfsam.core.config import GFSAMConfig, preset
 from napari_gfsam.imaging import PixelRecipe
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Iterator
+    from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 
     from numpy.typing import ArrayLike
 
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from napari_gfsam.api.reference import Classes, Region
     from napari_gfsam.core.pipeline import Event
     from napari_gfsam.core.types import ClassSpec
+    from napari_gfsam.imaging.colors import Rgb
+    from napari_gfsam.io.packs import Pack, PackAbout, PixelSize
     from napari_gfsam.io.records import InputRecord
 
 Settings = GFSAMConfig | str
@@ -132,13 +136,83 @@ class Segmenter:
         """
         painting = Painting(classes, ignore, region_yx)
         image_record, labels_record = records or (None, None)
-        reference = make_reference(image, labels, painting, recipe or PixelRecipe(), image_record, labels_record)
-        known = {spec.id: spec for spec in self.classes}
-        for spec in reference.classes:
-            if known.get(spec.id, spec) != spec:
-                raise PaintError(f"Class {spec.id} is {known[spec.id].name!r} in an earlier reference; use one name.")
-        self._references.append(reference)
-        return reference
+        return self._take(make_reference(image, labels, painting, recipe or PixelRecipe(), image_record, labels_record))
+
+    def add_pack(self, pack: Pack | Path | str) -> tuple[Reference, ...]:
+        """Add the references of an exemplar pack; with the encoder that the pack has features of none is encoded.
+
+        Parameters
+        ----------
+        pack
+            The file, or what `io.packs.read_pack` gave.
+
+        Returns
+        -------
+        The references, all of them or, after an error, none.
+
+        Raises
+        ------
+        napari_gfsam.io.packs.PackError
+            If it cannot be read.
+        PaintError
+            If a class is named otherwise than in an earlier reference.
+        """
+        from napari_gfsam.api.packs import offer_features, references_in
+        from napari_gfsam.io.packs import Pack, read_pack
+
+        path = None if isinstance(pack, Pack) else Path(pack)
+        found = pack if isinstance(pack, Pack) else read_pack(pack)
+        references = references_in(found, path)
+        before = tuple(self._references)
+        try:
+            for reference in references:
+                self._take(reference)
+        except PaintError:
+            self._references[:] = before
+            raise
+        offer_features(self._backend, references, found.features)
+        return references
+
+    def save_pack(
+        self,
+        path: Path | str,
+        *,
+        about: PackAbout | None = None,
+        colors: Mapping[int, Rgb] | None = None,
+        pixel_sizes: Sequence[PixelSize | None] = (),
+        features: bool = True,
+    ) -> None:
+        """Write the references as an exemplar pack: one file that others can use in place of pictures and paint.
+
+        Parameters
+        ----------
+        path
+            The file, by custom with the suffix ``.gfsampack``; replaced if it is there.
+        about
+            Title, description, author and licence.
+        colors
+            (red, green, blue) by class id; those of the palette where none is given.
+        pixel_sizes
+            One a reference (``None`` where it is not known), or none at all.
+        features
+            Whether what this segmenter's encoder sees goes in too (about 2 MB a reference with the bundled models),
+            so that the same encoder need not look again.
+
+        Raises
+        ------
+        napari_gfsam.io.packs.PackError
+            If there is no reference, or the pictures are too large.
+        OSError
+            If the file cannot be written (`io.writers.OutputError`).
+        """
+        from napari_gfsam.api.packs import features_of, pack_of
+        from napari_gfsam.io.packs import write_pack
+
+        references = self.references
+        pack = pack_of(references, self.classes, about=about, colors=colors, pixel_sizes=pixel_sizes)
+        if features and references:
+            pack = replace(pack, features=(features_of(self._backend, references),))
+        write_pack(Path(path), pack)
 
     def clear_references(self) -> None:
         """Forget all references (their features stay in the cache)."""
@@ -232,6 +306,14 @@ class Segmenter:
         run = self._run(settings)
         size = batch or (1 if self._backend.device.is_cpu else DEVICE_BATCH)
         yield from Pipeline(run, size, watch)(targets)
+
+    def _take(self, reference: Reference) -> Reference:
+        known = {spec.id: spec for spec in self.classes}
+        for spec in reference.classes:
+            if known.get(spec.id, spec) != spec:
+                raise PaintError(f"Class {spec.id} is {known[spec.id].name!r} in an earlier reference; use one name.")
+        self._references.append(reference)
+        return reference
 
     def _run(self, settings: Settings | None) -> Run:
         if not self._references:

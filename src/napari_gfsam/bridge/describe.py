@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 COPY_BYTES = 512 * 2**20
 #: Kind of the entry that holds the copy of a coarser level of a pyramid.
 LEVEL = "level"
+#: Reader of packs, in which pictures are beside others.
+PLUGIN = "napari-gfsam"
 #: Pixels looked at to tell pictures apart: along each of the last three axes, and along each of the others.
 _SAMPLES, _FEWER = 32, 4
 
@@ -125,6 +127,13 @@ def origin_of(layer: Layer) -> tuple[str, ...]:
         return "file", str(source.path)
     path = Path(source.path).absolute()
     return ("file", str(path)) if path.exists() else ()
+
+
+def file_of(layer: Layer) -> Path | None:
+    """Return the picture file that a layer came from; ``None`` for one from elsewhere, such as a pack or an address."""
+    origin = origin_of(layer)
+    is_file = origin[:1] == ("file",) and "://" not in origin[1] and layer.source.reader_plugin != PLUGIN
+    return Path(origin[1]) if is_file else None
 
 
 def saved_origin(one: SavedLayer) -> tuple[str, ...]:

@@ -50,6 +50,17 @@ def read_plane(layer: Labels, plane: PlaneKey) -> NDArray[np.integer[Any]]:
     return np.array(plane.take(layer.data))
 
 
+def pixels_of(layer: Labels, plane: PlaneKey) -> dict[str, tuple[Any, ...]]:
+    """Return scale, units (empty for pixels) and translation of the rows and columns of a plane."""
+    axes = plane.axes_yx
+    units = [str(layer.units[axis]) for axis in axes]
+    return {
+        "scale": tuple(abs(float(layer.scale[axis])) for axis in axes),
+        "units": tuple("" if unit in ("pixel", "dimensionless") else unit for unit in units),
+        "translate": tuple(float(layer.translate[axis]) for axis in axes),
+    }
+
+
 def paint_mask(layer: Labels, plane: PlaneKey, mask: BoolArray, value: int) -> None:
     """Paint a mask into a label layer, as one stroke that napari's own undo takes back.
 

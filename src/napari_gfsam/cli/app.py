@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_gfsam.cli import demo, doctor, evaluate, export, models, replay, segment
+from napari_gfsam.cli import demo, doctor, evaluate, export, models, packs, replay, segment
 from napari_gfsam.cli.commands import add_command, set_debug
 from napari_gfsam.cli.console import complain, note, say, sentence
 from napari_gfsam.cli.errors import FAILED, STOPPED
@@ -27,7 +27,9 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 models_app = typer.Typer(help="List the models, download and check their weights.", no_args_is_help=True)
+packs_app = typer.Typer(help="Pass references on: make exemplar packs and look into them.", no_args_is_help=True)
 app.add_typer(models_app, name="models")
+app.add_typer(packs_app, name="packs")
 
 add_command(app, "segment", segment.SegmentOptions, segment.EXAMPLES)(segment.segment)
 add_command(app, "demo", demo.DemoOptions, demo.EXAMPLES)(demo.demo)
@@ -35,6 +37,8 @@ add_command(app, "evaluate", evaluate.EvaluateOptions, evaluate.EXAMPLES)(evalua
 add_command(app, "export", export.ExportOptions, export.EXAMPLES)(export.export)
 add_command(app, "replay", replay.ReplayOptions, replay.EXAMPLES)(replay.replay)
 add_command(app, "doctor", doctor.DoctorOptions, doctor.EXAMPLES)(doctor.doctor)
+add_command(packs_app, "make", packs.MakeOptions, packs.MAKE_EXAMPLES)(packs.make_pack)
+add_command(packs_app, "show", packs.ShowOptions, packs.SHOW_EXAMPLES)(packs.show_packs)
 add_command(models_app, "list", models.ListOptions, models.LIST_EXAMPLES)(models.list_models)
 add_command(models_app, "download", models.DownloadOptions, models.DOWNLOAD_EXAMPLES)(models.download_models)
 add_command(models_app, "verify", models.VerifyOptions, models.VERIFY_EXAMPLES)(models.verify_models)

@@ -8,11 +8,46 @@ from napari_gfsam.cli.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from napari_gfsam.core.config import GFSAMConfig
     from napari_gfsam.core.types import ClassSpec
     from napari_gfsam.datasets.pictures import Region
     from napari_gfsam.imaging import PixelRecipe
+
+
+class PaintOptions(Protocol):
+    """The options that say what is painted."""
+
+    @property
+    def reference(self) -> Sequence[Path]:
+        """Painted pictures."""
+        ...
+
+    @property
+    def labels(self) -> Sequence[Path]:
+        """Their label images."""
+        ...
+
+    @property
+    def classes(self) -> str:
+        """``ID=NAME,...``."""
+        ...
+
+    @property
+    def negative(self) -> Sequence[int]:
+        """Ids that mean "not this"."""
+        ...
+
+    @property
+    def ignore(self) -> int | None:
+        """Label of pixels that count as nothing."""
+        ...
+
+    @property
+    def region(self) -> Sequence[str]:
+        """``Y0,X0,Y1,X1`` of what is painted fully."""
+        ...
 
 
 class RecipeOptions(Protocol):
@@ -114,6 +149,31 @@ def recipe_of(options: RecipeOptions) -> PixelRecipe:
         return PixelRecipe(**known, channel_axis=options.channel_axis)
     except ValueError as error:
         raise UsageError(str(error)) from error
+
+
+def recipe_beside(packs: Sequence[Path], recipe: PixelRecipe) -> PixelRecipe:
+    """Return how pictures are read: as the words say, else as the references of packs were.
+
+    Raises
+    ------
+    ValueError
+        If a pack cannot be used (`io.packs.PackError`).
+    UsageError
+        If the words say nothing, and the references of packs were read in different ways.
+    """
+    from napari_gfsam.imaging import PixelRecipe
+    from napari_gfsam.io.packs import read_about
+
+    manifests = [read_about(path) for path in packs]
+    known = [PixelRecipe.from_dict(one.record.recipe) for found in manifests for one in found.references]
+    if not known or recipe != PixelRecipe():
+        return recipe
+    if any(other != known[0] for other in known):
+        raise UsageError(
+            "The references of the packs were read in different ways; say how pictures are read "
+            "(--intensity, --limits, --gamma, --channel-axis)."
+        )
+    return known[0]
 
 
 def _pair(text: str) -> tuple[float, float]:

@@ -1,7 +1,7 @@
 """``napari-gfsam replay``: repeat the run that a record describes and say whether the answer is the same."""
 
 # typer reads these annotations when the command is registered, so they are not postponed.
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -97,9 +97,7 @@ def repeat(record: "RunRecord", folder: Path) -> Replayed:
     segmenter = Segmenter(model_of(record), settings=GFSAMConfig().with_settings(**record.settings))
     differences, inputs = _model_differences(record, segmenter), []
     for reference in record.references:
-        painting = _painting(reference, folder)
-        add_painting(segmenter, painting, PixelRecipe.from_dict(reference.recipe))
-        inputs += [painting.image, painting.labels]
+        inputs += _add(segmenter, reference, folder)
         read = segmenter.references[-1].record
         differences += _changed(reference.image, read.image) + _changed(reference.labels, read.labels)
     target = find_input(record.target, folder)
@@ -172,6 +170,38 @@ def _count(before: Any, labels: Any) -> str:
         return f"differs in size: {before.shape} before, {labels.shape} now"
     different = int((before != labels).sum())
     return f"differs in {different} pixels ({different / labels.size:.2%})"
+
+
+def _add(segmenter: "Segmenter", reference: "ReferenceRecord", folder: Path) -> list[Path]:
+    """Give the segmenter a recorded reference, from its files or its pack, and return these files."""
+    from napari_gfsam.imaging import PixelRecipe
+
+    if reference.image.path and reference.image.path == reference.labels.path:
+        return [_add_from_pack(segmenter, reference, find_input(reference.image, folder))]
+    painting = _painting(reference, folder)
+    add_painting(segmenter, painting, PixelRecipe.from_dict(reference.recipe))
+    return [painting.image, painting.labels]
+
+
+def _add_from_pack(segmenter: "Segmenter", reference: "ReferenceRecord", path: Path) -> Path:
+    from napari_gfsam.io.packs import read_pack
+
+    pack = read_pack(path)
+    place = next((n for n, one in enumerate(pack.references) if _same(one.record, reference)), None)
+    if place is None:
+        raise CommandError(
+            f"{path} no longer holds the reference {reference.image.name}; put the pack of the run back."
+        )
+    features = tuple(replace(made, tokens=(made.tokens[place],)) for made in pack.features)
+    segmenter.add_pack(replace(pack, references=(pack.references[place],), features=features))
+    return path
+
+
+def _same(stored: "ReferenceRecord", wanted: "ReferenceRecord") -> bool:
+    return (stored.image.content_hash, stored.labels.content_hash) == (
+        wanted.image.content_hash,
+        wanted.labels.content_hash,
+    )
 
 
 def _painting(reference: "ReferenceRecord", folder: Path) -> Painting:

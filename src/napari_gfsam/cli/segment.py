@@ -13,7 +13,7 @@ from napari_gfsam.cli.choosing import choice_of
 from napari_gfsam.cli.commands import Stopped
 from napari_gfsam.cli.console import complain, say, table
 from napari_gfsam.cli.errors import FAILED, OK, UsageError
-from napari_gfsam.cli.inputs import class_specs_of, recipe_of, region_of, settings_of
+from napari_gfsam.cli.inputs import PaintOptions, class_specs_of, recipe_beside, recipe_of, region_of, settings_of
 from napari_gfsam.cli.progress import TargetsProgress
 from napari_gfsam.cli.stack_options import StackOptions
 from napari_gfsam.cli.stacks import segment_stacks
@@ -28,6 +28,7 @@ EXAMPLES = """
 napari-gfsam segment --reference ref.tif --labels ref_labels.tif targets/ -o out/
 napari-gfsam segment --reference ref.png --labels ref.tif "plates/**/*.png" --classes 1=nucleus,2=debris -o out/
 napari-gfsam segment --reference movie.tif --labels paint.tif movie.tif --stack-axis 0 --link -o out/
+napari-gfsam segment --pack nuclei.gfsampack targets/ -o out/
 napari-gfsam segment --reference a.tif --labels a_l.tif --reference b.tif --labels b_l.tif *.tif --negative 2 -o out/
 napari-gfsam segment --reference ref.tif --labels ref_labels.tif tiles/ -o out/ --workers 4
 """
@@ -61,11 +62,15 @@ class SegmentOptions(StackOptions):
     ]
     reference: Annotated[
         list[Path], typer.Option("--reference", metavar="FILE", help="A painted picture; repeat for several.")
-    ]
+    ] = field(default_factory=list)
     labels: Annotated[
         list[Path],
         typer.Option("--labels", metavar="FILE", help="Its label image (0 = unpainted), one for every --reference."),
-    ]
+    ] = field(default_factory=list)
+    pack: Annotated[
+        list[Path],
+        typer.Option(metavar="FILE", help="An exemplar pack, beside --reference or in its place; repeat for several."),
+    ] = field(default_factory=list)
     output: Annotated[
         Path,
         typer.Option("--output", "-o", metavar="FOLDER", help="Folder for label images, overlays and run records."),
@@ -187,12 +192,16 @@ def plan_of(options: SegmentOptions) -> Plan:
     UsageError
         If they do not fit together.
     """
+    references = paintings_of(options)
+    if not references and not options.pack:
+        raise UsageError("There is no reference; give --reference with --labels, or --pack.")
     return Plan(
-        references=_paintings(options),
+        references=references,
+        packs=tuple(options.pack),
         output=options.output,
         models=choice_of(options),
         settings=settings_of(options.preset, options.setting),
-        recipe=recipe_of(options),
+        recipe=recipe_beside(options.pack, recipe_of(options)),
         label_format=options.label_format.value,
         overlay=options.overlay,
         points=options.points,
@@ -201,8 +210,14 @@ def plan_of(options: SegmentOptions) -> Plan:
     )
 
 
-def _paintings(options: SegmentOptions) -> tuple[Painting, ...]:
-    """Pair references with their labels and say what the words tell about them."""
+def paintings_of(options: PaintOptions) -> tuple[Painting, ...]:
+    """Pair references with their labels and say what the words tell about them.
+
+    Raises
+    ------
+    UsageError
+        If there is not one label image a reference, or the words do not fit together.
+    """
     if len(options.reference) != len(options.labels):
         raise UsageError(
             f"There are {len(options.reference)} --reference and {len(options.labels)} --labels; give one for each."

@@ -14,7 +14,7 @@ from napari_gfsam.cli.choosing import choice_of
 from napari_gfsam.cli.commands import EXPECTED, Stopped
 from napari_gfsam.cli.console import complain, say, sentence
 from napari_gfsam.cli.errors import FAILED, OK, CommandError, UsageError
-from napari_gfsam.cli.inputs import recipe_of, region_of, settings_of
+from napari_gfsam.cli.inputs import recipe_beside, recipe_of, region_of, settings_of
 from napari_gfsam.cli.progress import make_progress
 from napari_gfsam.cli.stack_paint import add_paint, classes_of, is_of, read_paint, require_plane
 from napari_gfsam.datasets.outputs import (
@@ -88,7 +88,8 @@ def segment_stacks(options: SegmentOptions) -> int:
     if options.label_format.value != "tif":
         raise UsageError("Label stacks are written as TIFF; leave --format out or say tif.")
     paint = tuple(read_paint(options))
-    settings, recipe, choice = settings_of(options.preset, options.setting), recipe_of(options), choice_of(options)
+    settings, choice = settings_of(options.preset, options.setting), choice_of(options)
+    recipe = recipe_beside(options.pack, recipe_of(options))
     found = find_pictures(options.targets, leave_out=options.labels)
     if not found.paths:
         raise UsageError(" ".join(problem.sentence for problem in found.problems))
@@ -98,7 +99,7 @@ def segment_stacks(options: SegmentOptions) -> int:
 
     use_threads(options.threads)
     segmenter = Segmenter(choice, settings=settings)
-    inputs = Inputs((*found.paths, *options.reference, *options.labels))
+    inputs = Inputs((*found.paths, *options.reference, *options.labels, *options.pack))
     job = StackJob(segmenter, recipe, options, paint, inputs)
     failures, lines = [problem.sentence for problem in found.problems], 0
     for target in name_targets(found.paths):
@@ -137,6 +138,8 @@ def _do(job: StackJob, target: Target) -> list[str]:
 def _served(job: StackJob, target: Target, stack: Stack) -> tuple[Segmenter, dict[int, NDArray[Any]]]:
     """Return a segmenter with the references that serve every plane, and the painted planes of the stack itself."""
     helper = job.segmenter.sibling()
+    for path in job.options.pack:
+        helper.add_pack(path)
     own: dict[int, NDArray[Any]] = {}
     for paint in job.paint:
         if is_of(paint, target.path):

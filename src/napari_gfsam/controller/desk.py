@@ -24,6 +24,7 @@ from napari_gfsam.controller.getting import Getting
 from napari_gfsam.controller.models import Models
 from napari_gfsam.controller.next_step import Standing
 from napari_gfsam.controller.overlays import Overlays
+from napari_gfsam.controller.packs import Packs
 from napari_gfsam.controller.pictures import Pictures
 from napari_gfsam.controller.references import References
 from napari_gfsam.controller.rerun import Rerun
@@ -108,6 +109,7 @@ class Desk:
         self.stacks = Stacks(self.session, self.sheets, self.running, self.slices)
         self.overlays = Overlays(self.session, self.sources, self.sheets, self.ours, self.correcting, self.stacks)
         self.exporting = Exporting(self.session, self.sheets, self._exporting_jobs)
+        self.packs = Packs(self, JobRunner())
         self.saving = Saving(self, JobRunner())
         self._connect()
 
@@ -144,6 +146,7 @@ class Desk:
         self.correcting.close()
         self.getting.close()
         self.exporting.close()
+        self.packs.close()
         self.running.close()
         self.saving.close()
         drop_box(self.viewer)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from napari_gfsam.bridge.align import lies_over
 from napari_gfsam.bridge.identity import find_layer, is_ours, layer_id, role
 from napari_gfsam.bridge.ours import Role
+from napari_gfsam.bridge.packs import paint_in
 from napari_gfsam.bridge.paint import paint_on
 from napari_gfsam.bridge.planes import show_plane, shown_plane
 from napari_gfsam.bridge.proposals import read_plane
@@ -77,8 +78,17 @@ class References:
         self._arm(labels, max(source.plane_shape(plane)))
         return self._row(source, plane, labels)
 
-    def use(self, labels: Labels) -> tuple[ReferenceRow, ...]:
+    def use(
+        self, labels: Labels, *, ignore: int | None = None, region_yx: Region | None = None
+    ) -> tuple[ReferenceRow, ...]:
         """Take an existing label layer as paint of the picture it lies over: its painted planes.
+
+        Parameters
+        ----------
+        labels
+            Of the person.
+        ignore, region_yx
+            Of the new rows (see `ReferenceRow`).
 
         Raises
         ------
@@ -93,8 +103,9 @@ class References:
             raise ImageError(f"Nothing is painted in {labels.name!r} yet; paint an object, then use it.")
         if len(planes) > MOST_PLANES:
             planes = [shown] if shown in planes else planes[:MOST_PLANES]
-        self._ensure_classes({class_id for plane in planes for class_id in self._ids(labels, source, plane)})
-        rows = tuple(self._row(source, plane, labels) for plane in planes)
+        ids = {class_id for plane in planes for class_id in self._ids(labels, source, plane)}
+        self._ensure_classes(ids - {ignore})
+        rows = tuple(self._row(source, plane, labels, ignore=ignore, region_yx=region_yx) for plane in planes)
         self.refresh()
         return rows
 
@@ -151,7 +162,9 @@ class References:
             source = self._pictures.renewed(row.plane)
             region = row.region_yx or self._near_paint(row, labels)
             specs = self._session.classes.specs
-            found.append(ReferenceInput(source, row.plane, labels, specs, row.title, row.ignore, region))
+            layer = find_layer(self._viewer, row.labels_layer)
+            packed = None if layer is None else paint_in(layer)
+            found.append(ReferenceInput(source, row.plane, labels, specs, row.title, row.ignore, region, packed))
         return found
 
     def warning(self) -> str:
@@ -210,12 +223,12 @@ class References:
         """Add one plane of a label layer, such as the accepted labels of a corrected target."""
         return self._row(self._pictures.sources.of(plane), plane, labels)
 
-    def _row(self, source: LayerSource, plane: PlaneKey, labels: Labels) -> ReferenceRow:
+    def _row(self, source: LayerSource, plane: PlaneKey, labels: Labels, **limits: Any) -> ReferenceRow:
         name = layer_id(labels)
         for row in self._session.references.of_source(plane.source):
             if row.plane == plane and (row.labels_layer == name or path_of(plane.source) is not None):
                 return row
-        return self._session.references.add(ReferenceRow(uuid4().hex, plane, name, source.title(plane)))
+        return self._session.references.add(ReferenceRow(uuid4().hex, plane, name, source.title(plane), **limits))
 
     def _paint_of_file(self, plane: PlaneKey) -> LabelArray:
         """Return what is accepted of a picture from a folder, open or not."""

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
     from napari_gfsam.api import Prediction
     from napari_gfsam.api.reference import Region
+    from napari_gfsam.bridge.packs import PackPaint
     from napari_gfsam.core.arrays import LabelArray
     from napari_gfsam.core.types import ClassSpec
     from napari_gfsam.session.types import PictureSource, PlaneKey
@@ -51,6 +52,8 @@ class ReferenceInput:
         Label id that counts neither as object nor as background.
     region_yx
         (top, left, bottom, right) of the box that is painted fully.
+    packed
+        What the pack says that the paint came from.
     """
 
     source: PictureSource
@@ -60,6 +63,7 @@ class ReferenceInput:
     title: str
     ignore: int | None = None
     region_yx: Region | None = None
+    packed: PackPaint | None = None
 
 
 @dataclass(frozen=True, slots=True)

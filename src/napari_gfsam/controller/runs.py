@@ -24,7 +24,7 @@ from napari_gfsam.controller.run_types import (
     TargetFailed,
 )
 from napari_gfsam.controller.warmup import import_models, models_imported
-from napari_gfsam.imaging import ImageError, array_hash
+from napari_gfsam.imaging import ImageError, array_hash, content_hash
 from napari_gfsam.io.records import InputRecord, labels_hash
 from napari_gfsam.sentences import is_expected, sentence_of
 
@@ -144,26 +144,10 @@ class _Run:
         for number, reference in enumerate(self._references, 1):
             yield self._progress("reference")
             try:
-                self._add(reference)
+                add_reference(self._segmenter, reference)
             except (PaintError, ImageError) as error:
                 raise type(error)(f"{reference.title}: {error}") from error
             self._meter.reference_done(number)
-
-    def _add(self, reference: ReferenceInput) -> None:
-        """Read, check and encode a reference."""
-        source = reference.source
-        pixels = _read(reference.plane, source)
-        labels = reference.labels
-        added = self._segmenter.add_reference(
-            pixels,
-            labels,
-            classes=reference.classes,
-            ignore=reference.ignore,
-            region_yx=reference.region_yx,
-            recipe=source.recipe,
-            records=(_record(reference.title, pixels), InputRecord("paint", labels_hash(labels), labels.shape)),
-        )
-        self._segmenter.backend.tokens(added.model_input)
 
     def _segment(self, target: TargetPlane, picture: Future[NDArray[Any]]) -> Iterator[RunEvent]:
         """Segment and store one target; if it fails the run goes on, if storing fails it would fail for all."""
@@ -224,6 +208,28 @@ class _Run:
     def _progress(self, stage: str, plane: PlaneKey | None = None) -> RunProgress:
         meter = self._meter
         return RunProgress(stage, plane, self._k, len(self._targets), meter.fraction, meter.seconds_left, self._run)
+
+
+def add_reference(segmenter: Segmenter, reference: ReferenceInput) -> None:
+    """Read, check and encode a reference; errors as `run_targets`."""
+    source = reference.source
+    pixels = _read(reference.plane, source)
+    labels = reference.labels
+    added = segmenter.add_reference(
+        pixels,
+        labels,
+        classes=reference.classes,
+        ignore=reference.ignore,
+        region_yx=reference.region_yx,
+        recipe=source.recipe,
+        records=(_record(reference.title, pixels), InputRecord("paint", labels_hash(labels), labels.shape)),
+    )
+    packed = reference.packed
+    if packed is not None and content_hash(added.model_input) == packed.content:
+        from napari_gfsam.api.packs import offer_features
+
+        offer_features(segmenter.backend, [added], packed.features)
+    segmenter.backend.tokens(added.model_input)
 
 
 def target_score(prediction: Prediction) -> float:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_gfsam.bridge.align import on_plane
 from napari_gfsam.bridge.clicks import plane_yx
+from napari_gfsam.bridge.describe import file_of
 from napari_gfsam.bridge.identity import facts_of, role
 from napari_gfsam.bridge.ours import OurLayers, Role
-from napari_gfsam.bridge.proposals import read_plane, write_plane
-from napari_gfsam.controller.files import FileSource
+from napari_gfsam.bridge.proposals import pixels_of, read_plane, write_plane
+from napari_gfsam.controller.files import FileSource, path_of
 from napari_gfsam.imaging import ImageError
 
 if TYPE_CHECKING:
@@ -106,6 +107,15 @@ class Sheets:
         """Tell whether accepted labels of a plane can be read and written: its picture or their layer is there."""
         there = self._is_closed_file(plane) or self._sources.is_open(plane)
         return there or self._ours.find(Role.ACCEPTED, plane.source) is not None
+
+    def origin(self, plane: PlaneKey) -> dict[str, Any]:
+        """Return the file of a plane's picture (or ``None``), and scale, units and translation where they are shown."""
+        found: dict[str, Any] = {"file": path_of(plane.source)}
+        if found["file"] is None and self._sources.is_open(plane):
+            found["file"] = file_of(self._sources.layer(plane))
+        over = (self._ours.find(wanted, plane.source) for wanted in (Role.ACCEPTED, Role.PROPOSAL))
+        layer = next((one for one in over if one is not None), None)
+        return found if layer is None else {**found, **pixels_of(layer, plane)}
 
     def at_pointer(self, plane: PlaneKey) -> tuple[float, float]:
         """Return where the mouse points in a plane: (row, column), pixel centres at integers.

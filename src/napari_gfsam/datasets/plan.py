@@ -32,6 +32,8 @@ class Plan:
         The painted pictures.
     output
         Folder for label images, overlays and run records.
+    packs
+        Exemplar packs whose references serve beside the painted pictures.
     models
         Models, device and precision; the bundled models, wherever they are fastest, when None.
     settings
@@ -50,6 +52,7 @@ class Plan:
 
     references: tuple[Painting, ...]
     output: Path
+    packs: tuple[Path, ...] = ()
     models: ModelChoice | None = None
     settings: GFSAMConfig | None = None
     recipe: PixelRecipe | None = None
@@ -62,7 +65,8 @@ class Plan:
     @property
     def inputs(self) -> tuple[Path, ...]:
         """The files that are read beside the targets."""
-        return tuple(path for painting in self.references for path in (painting.image, painting.labels))
+        painted = (path for painting in self.references for path in (painting.image, painting.labels))
+        return (*painted, *self.packs)
 
     def paths(self, name: str) -> OutputPaths:
         """Return the outputs of a target."""
@@ -89,7 +93,8 @@ class Plan:
         models = self.choice()
         files = (_placed(models.encoder_weights), _placed(models.segmenter_weights))
         models = replace(models, encoder_weights=files[0], segmenter_weights=files[1])
-        return replace(self, references=references, output=absolute(self.output), models=models)
+        packs = tuple(map(absolute, self.packs))
+        return replace(self, references=references, packs=packs, output=absolute(self.output), models=models)
 
     def segmenter(self) -> Segmenter:
         """Return a segmenter with the references; models are loaded when they are first needed.
@@ -105,6 +110,8 @@ class Plan:
         segmenter = Segmenter(self.choice(), settings=self.settings or "tuned", cache_bytes=room)
         for painting in self.references:
             add_painting(segmenter, painting, self.pixels())
+        for path in self.packs:
+            segmenter.add_pack(path)
         return segmenter
 
     def as_dict(self) -> dict[str, Any]:
@@ -114,6 +121,7 @@ class Plan:
         return values | {
             "output": str(self.output),
             "references": [{name: _text(value) for name, value in asdict(one).items()} for one in self.references],
+            "packs": list(map(str, self.packs)),
             "models": models,
             "settings": self.settings.as_dict() if self.settings else None,
             "recipe": self.recipe.as_dict() if self.recipe else None,
@@ -137,6 +145,7 @@ class Plan:
             made = {
                 "references": tuple(map(_painting, data["references"])),
                 "output": Path(data["output"]),
+                "packs": tuple(map(Path, data["packs"])),
                 "models": ModelChoice(**data["models"]),
                 "settings": GFSAMConfig().with_settings(**settings) if settings else None,
                 "recipe": PixelRecipe.from_dict(recipe) if recipe else None,

@@ -54,7 +54,6 @@ def pieces_of(labels: NDArray[np.integer[Any]], classes: Iterable[int] | None = 
     class_id: list[int] = []
     for value in wanted:
         mine, count = ndimage.label(labels == value)
-        inside = mine > 0
-        numbers[inside] = mine[inside] + len(class_id)
+        np.add(mine, len(class_id), out=numbers, where=mine > 0, casting="same_kind")
         class_id += [value] * count
     return Pieces(numbers, np.array(class_id, dtype=np.int64))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,11 @@ from PIL import Image, ImageDraw
 
 from napari_gfsam.imaging.colors import BLACK, WHITE, color_table, status_color
 from napari_gfsam.imaging.pixels import ImageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from napari_gfsam.imaging.colors import Rgb
 
 LabelImage: TypeAlias = NDArray[np.integer[Any]]
 RgbImage: TypeAlias = NDArray[np.uint8]
@@ -42,10 +47,13 @@ class OverlayStyle:
         Share of the class colour in 0..1.
     line
         Width of outlines, pixels; ``None``: one for every 512 pixels of the shorter side, at least one.
+    colors
+        Of class ids that do not have their own of the palette (`colors.class_color`).
     """
 
     opacity: float = 0.4
     line: int | None = None
+    colors: Mapping[int, Rgb] = field(default_factory=dict)
 
     def width(self, shape: tuple[int, ...]) -> int:
         """Return the width of lines for a picture of this shape, pixels."""
@@ -116,7 +124,10 @@ def outline(labels: LabelImage, width: int = 1) -> NDArray[np.bool_]:
 
 def _paint(picture: RgbImage, labels: LabelImage, style: OverlayStyle) -> None:
     present, index = np.unique(labels, return_inverse=True)
-    colors = color_table(present)[index.reshape(labels.shape)]
+    table = color_table(present)
+    for place, class_id in enumerate(present.tolist()):
+        table[place] = style.colors.get(class_id, table[place])
+    colors = table[index.reshape(labels.shape)]
     inside = labels != 0
     mixed = picture[inside] * (1 - style.opacity) + colors[inside] * style.opacity
     picture[inside] = np.rint(mixed).astype(np.uint8)

@@ -12,6 +12,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_gfsam.io.parts import in_parts
 from napari_gfsam.io.schema import build
 
 FORMAT = "napari-gfsam-run/1"
@@ -232,9 +233,10 @@ class RunRecord:
 
 def labels_hash(labels: NDArray[np.integer[Any]]) -> str:
     """Name a label image by its shape and ids, whatever its integer type: 64 hexadecimal digits (SHA-256)."""
-    ids = np.ascontiguousarray(labels, dtype="<i8")
     digest = hashlib.sha256(str(labels.shape).encode())
-    digest.update(ids.reshape(-1).view(np.uint8).data)
+    for part in in_parts(labels):
+        ids = np.ascontiguousarray(part, dtype="<i8")
+        digest.update(ids.reshape(-1).view(np.uint8).data)
     return digest.hexdigest()
 
 

@@ -61,6 +61,20 @@ class ClassTable:
         self.changed.emit()
         return row
 
+    def put(self, row: ClassRow) -> None:
+        """Add a class as it is, or put it in the place of the one with its id.
+
+        Raises
+        ------
+        ValueError
+            If its id is not between 1 and 65535.
+        """
+        if not 1 <= row.id <= LARGEST_ID:
+            raise ValueError(f"The label value {row.id} cannot be a class; class ids run from 1 to {LARGEST_ID}.")
+        if self._rows.get(row.id) != row:
+            self._rows[row.id] = row
+            self.changed.emit()
+
     def ensure(self, ids: Iterable[int]) -> tuple[ClassRow, ...]:
         """Add rows for ids that have none, such as those found in a label layer.
 

@@ -27,6 +27,7 @@ SMOOTH = (
 )
 FOLDER = "What finished targets keep on disk, so that they can be corrected without running again"
 CLEAR = "Delete what is kept for corrections; labels stay, but correcting a finished target needs a new run"
+PACK = "Write the references in use, with their classes, as one file that you can open elsewhere or pass on"
 NOTHING = "Corrections: nothing is kept"
 REALLY = "Delete what is kept for corrections? Labels stay, but correcting a finished target will need a new run."
 
@@ -40,6 +41,8 @@ class AdvancedPanel(QWidget):
     replace_picked = Signal(str)
     #: A person wants stacks smoothed along their axis after a run, or no longer (bool).
     smooth_picked = Signal(bool)
+    #: A person wants the references written as a pack.
+    pack_requested = Signal()
     #: A person agreed to delete what is kept for corrections.
     clear_requested = Signal()
 
@@ -53,6 +56,7 @@ class AdvancedPanel(QWidget):
         self._device = label(tip=DEVICE)
         self._folder = label(tip=FOLDER)
         self._clear = button("Clear…", CLEAR)
+        self._pack = button("Save references as a pack…", PACK)
         named = form()
         for name, control in (("Settings", self._settings), ("On accept", self._replace), ("Device", self._device)):
             add_row(named, name, control)
@@ -60,12 +64,14 @@ class AdvancedPanel(QWidget):
         layout.addWidget(self.reading)
         layout.addLayout(named)
         layout.addWidget(self._smooth)
+        layout.addWidget(self._pack)
         layout.addWidget(self.models)
         layout.addLayout(row(self._folder, self._clear, stretch=0))
         self._settings.activated.connect(self._pick_settings)
         self._replace.activated.connect(self._pick_replace)
         self._smooth.clicked.connect(self.smooth_picked)
         self._clear.clicked.connect(self._ask_clear)
+        self._pack.clicked.connect(self.pack_requested)
         self.show_folder(0, 0)
 
     def show_settings(self, choices: Sequence[Choice], value: str) -> None:
@@ -79,6 +85,10 @@ class AdvancedPanel(QWidget):
     def show_smooth(self, on: bool) -> None:
         """Show whether stacks are smoothed."""
         self._smooth.setChecked(on)
+
+    def show_pack(self, possible: bool) -> None:
+        """Say whether there are painted references that can be written as a pack."""
+        self._pack.setEnabled(possible)
 
     def show_device(self, text: str) -> None:
         """Say where the models run."""

@@ -30,6 +30,15 @@ def ask_file(parent: QWidget, title: str, kinds: str, answer: Callable[[Path], N
     return _ask_path(dialog, answer)
 
 
+def ask_new_file(parent: QWidget, title: str, kinds: str, suffix: str, answer: Callable[[Path], None]) -> QFileDialog:
+    """Ask where a file is to be written, with a question before one is replaced; `suffix` is added where it lacks."""
+    dialog = QFileDialog(parent, title, "", kinds)
+    dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+    dialog.setFileMode(QFileDialog.FileMode.AnyFile)
+    dialog.setDefaultSuffix(suffix.lstrip("."))
+    return _ask_path(dialog, answer)
+
+
 def ask_color(parent: QWidget, title: str, now: Rgb, answer: Callable[[Rgb], None]) -> QColorDialog:
     """Ask for a colour."""
 

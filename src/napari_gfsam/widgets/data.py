@@ -86,12 +86,14 @@ class ReviewActions:
 
     Parameters
     ----------
-    accept, skip, step, alternatives, use_as_reference, save
+    accept, skip, step, alternatives, use_as_reference, export
         Whether the button works; ``step`` is for Next and Previous.
     undo, redo
         Title of the command that it would undo or redo; empty for none.
     cluster
         Name of the chosen cluster that can be moved to another class; empty for none.
+    exporting
+        Whether an export is under way, which can be stopped.
     """
 
     accept: bool = False
@@ -99,7 +101,8 @@ class ReviewActions:
     step: bool = False
     alternatives: bool = False
     use_as_reference: bool = False
-    save: bool = False
+    export: bool = False
     undo: str = ""
     redo: str = ""
     cluster: str = ""
+    exporting: bool = False

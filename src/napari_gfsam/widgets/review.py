@@ -38,7 +38,8 @@ SKIP = "Leave this target for later and go to the next"
 BULK = "Accept every proposal that is at least so certain; one Undo takes it back"
 REFERENCE = "Use this corrected target as one more reference, and run again on the targets not yet accepted"
 REVERT = "Take the new proposals back: the reference goes, every target is as it was"
-SAVE = "Save the accepted labels as files"
+EXPORT = "Write the accepted labels as files, in a format of your choice; the proposals while nothing is accepted"
+STOP = "Stop the export; files that are written stay"
 
 
 class ReviewPanel(QWidget):
@@ -62,8 +63,10 @@ class ReviewPanel(QWidget):
     use_as_reference_requested = Signal()
     #: A person takes the run after "Use as reference" back.
     revert_requested = Signal()
-    #: A person wants the accepted labels saved.
-    save_requested = Signal()
+    #: A person wants labels exported.
+    export_requested = Signal()
+    #: A person stops the export.
+    stop_requested = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -82,7 +85,8 @@ class ReviewPanel(QWidget):
         self._threshold.setValue(USUAL_THRESHOLD)
         self._bulk = button("Accept 0", BULK)
         self._reference = button("Use as reference", REFERENCE)
-        self._save = button("Save labels…", SAVE)
+        self._export = button("Export…", EXPORT)
+        self._stop = button("Stop export", STOP)
         self._changes = Notice("What the new reference changed", "Revert", REVERT, warning=False)
         self._lay_out()
         self._connect()
@@ -98,7 +102,7 @@ class ReviewPanel(QWidget):
         layout.addLayout(row(self._previous, self._accept, self._skip, self._next, stretch=1))
         layout.addWidget(self.corrections)
         layout.addWidget(self._changes)
-        layout.addLayout(equal_row(self._reference, self._save))
+        layout.addLayout(equal_row(self._reference, self._export, self._stop))
         layout.addLayout(row(self._threshold, self._bulk, stretch=0))
 
     def _connect(self) -> None:
@@ -109,7 +113,8 @@ class ReviewPanel(QWidget):
             (self._next, self.next_requested),
             (self._previous, self.previous_requested),
             (self._reference, self.use_as_reference_requested),
-            (self._save, self.save_requested),
+            (self._export, self.export_requested),
+            (self._stop, self.stop_requested),
         ):
             made.clicked.connect(asked)
         self._changes.action_requested.connect(self.revert_requested)
@@ -143,7 +148,9 @@ class ReviewPanel(QWidget):
         self._next.setEnabled(actions.step)
         self._previous.setEnabled(actions.step)
         self._reference.setEnabled(actions.use_as_reference)
-        self._save.setEnabled(actions.save)
+        self._export.setEnabled(actions.export)
+        self._export.setVisible(not actions.exporting)
+        self._stop.setVisible(actions.exporting)
 
     def show_above(self, count: int) -> None:
         """Say how many proposals have at least the score of the threshold."""

@@ -6,8 +6,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from napari_gfsam.session.types import TargetState
-from napari_gfsam.widgets.ask import ask_folder
-from napari_gfsam.widgets.data import ReviewActions
+from napari_gfsam.widgets.amounts import say_count
+from napari_gfsam.widgets.ask import ask_consent
+from napari_gfsam.widgets.data import Choice, ReviewActions
+from napari_gfsam.widgets.export_dialog import ExportDialog
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from napari_gfsam.session.types import PlaneKey
     from napari_gfsam.widgets.review import ReviewPanel
 
+ALL, CURRENT = "all", "current"
 REVIEWED = (TargetState.PROPOSED, TargetState.SKIPPED, TargetState.ACCEPTED)
 
 
@@ -49,7 +52,8 @@ class Reviewing:
         panel.accept_above_requested.connect(guarded(desk.review.accept_above))
         panel.use_as_reference_requested.connect(guarded(desk.rerun.start))
         panel.revert_requested.connect(guarded(desk.rerun.revert))
-        panel.save_requested.connect(self._ask_where)
+        panel.export_requested.connect(self._ask_export)
+        panel.stop_requested.connect(desk.exporting.cancel)
         corrections = panel.corrections
         corrections.alternatives_requested.connect(guarded(desk.correcting.next_reading))
         corrections.move_requested.connect(guarded(self._move_cluster))
@@ -78,7 +82,8 @@ class Reviewing:
             step=counts[TargetState.PROPOSED] + counts[TargetState.SKIPPED] > 0,
             alternatives=found,
             use_as_reference=found,
-            save=counts[TargetState.ACCEPTED] > 0,
+            export=bool(self._desk.exporting.exportable().targets),
+            exporting=self._desk.exporting.running,
             undo=session.history.undo_title,
             redo=session.history.redo_title,
             cluster="" if self._cluster is None or not found else f"cluster {self._cluster[1]}",
@@ -102,8 +107,41 @@ class Reviewing:
         if cluster is not None:
             self._desk.correcting.move_cluster(cluster, to_class)
 
-    def _ask_where(self) -> None:
-        ask_folder(self._panel, "Where to save the accepted labels", self._save)
+    def _ask_export(self) -> None:
+        dialog = ExportDialog(self._panel)
+        dialog.show_formats(_formats())
+        dialog.show_scopes(self._scopes())
+        dialog.export_requested.connect(self._desk.guarded(self._export))
+        dialog.open()
 
-    def _save(self, folder: Path) -> None:
-        self._desk.guarded(partial(self._desk.exporting.save, folder))()
+    def _scopes(self) -> list[Choice]:
+        """Return what can be exported: all, and the target under review."""
+        every, current = self._desk.exporting.exportable(), self._desk.session.queue.current
+        kind = "accepted" if every.accepted else "proposed, none is accepted yet"
+        found = [Choice(ALL, f"{say_count(len(every.targets), 'target')}, {kind}")]
+        one = None if current is None else self._desk.exporting.exportable(current)
+        if one is not None and one.targets:
+            word = "accepted" if one.accepted else "its proposal"
+            found.append(Choice(CURRENT, f"Only {one.targets[0].title}, {word}"))
+        return found
+
+    def _export(self, format_id: str, scope: str, folder: Path) -> None:
+        only = self._desk.session.queue.current if scope == CURRENT else None
+        export = partial(self._desk.exporting.export, format_id, folder, only=only)
+        there = self._desk.exporting.in_the_way(format_id, folder, only)
+        if there:
+            replace = self._desk.guarded(partial(export, replace=True))
+            ask_consent(self._panel, _say_there(there, folder), "Replace", replace)
+        else:
+            export()
+
+
+def _formats() -> list[Choice]:
+    from napari_gfsam.io.exports import FORMATS
+
+    return [Choice(one.id, one.title, f"Not kept: {one.loses}") for one in FORMATS.values()]
+
+
+def _say_there(there: tuple[Path, ...], folder: Path) -> str:
+    more = f" and {len(there) - 1} more" if len(there) > 1 else ""
+    return f"{there[0].name}{more} in {folder.name!r} will be replaced."

@@ -11,6 +11,7 @@ from napari_gfsam.session.painting import AcceptMode
 from napari_gfsam.session.picks import IntensityPick
 from napari_gfsam.widgets.data import Choice
 from napari_gfsam.widgets.modelling import Modelling
+from napari_gfsam.widgets.pack_dialog import PackDialog
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -46,6 +47,7 @@ class Tuning:
         self._panel.show_replace(REPLACE, self._desk.review.mode)
         self._panel.show_smooth(self._desk.stacks.smooth)
         self._panel.show_folder(self._desk.session.store.disk_bytes, self._desk.session.store.capacity_bytes)
+        self._panel.show_pack(bool(self._desk.references.painted()))
         self._models.refresh()
         self._show_reading()
 
@@ -55,9 +57,15 @@ class Tuning:
         panel.replace_picked.connect(self._set_mode)
         panel.smooth_picked.connect(partial(setattr, desk.stacks, "smooth"))
         panel.clear_requested.connect(guarded(desk.session.store.clear))
+        panel.pack_requested.connect(self._ask_pack)
         panel.reading.intensity_picked.connect(guarded(self._set_intensity))
         panel.reading.channels_picked.connect(guarded(self._set_channels))
         panel.reading.level_picked.connect(guarded(self._set_level))
+
+    def _ask_pack(self) -> None:
+        dialog = PackDialog(self._panel)
+        dialog.save_requested.connect(self._desk.guarded(self._desk.packs.save))
+        dialog.open()
 
     def _set_mode(self, mode: str) -> None:
         self._desk.review.mode = AcceptMode(mode)

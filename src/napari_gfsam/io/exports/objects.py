@@ -9,6 +9,7 @@ import numpy as np
 from scipy import ndimage
 
 from napari_gfsam.imaging.objects import pieces_of
+from napari_gfsam.io.parts import in_parts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,6 +66,13 @@ class Objects:
         """Return the number of objects."""
         return len(self.kinds)
 
+    def pixels(self) -> NDArray[np.int64]:
+        """Return the number of pixels of object 1, 2, ..."""
+        total = np.zeros(len(self) + 1, dtype=np.int64)
+        for part in in_parts(self.numbers):
+            total += np.bincount(part.reshape(-1), minlength=len(total))
+        return total[1:]
+
     def __iter__(self) -> Iterator[LabelObject]:
         """Walk the objects."""
         for place, box in enumerate(ndimage.find_objects(self.numbers, max_label=len(self))):
@@ -92,8 +100,7 @@ def objects_of(sheet: LabelSheet) -> Objects:
         loose = np.where(sheet.instances > 0, 0, sheet.labels)
     known = {one.id: one for one in sheet.classes}
     pieces = pieces_of(loose, known)
-    inside = pieces.numbers > 0
-    numbers[inside] = pieces.numbers[inside] + len(found)
+    np.add(pieces.numbers, len(found), out=numbers, where=pieces.numbers > 0)
     found += [(class_id, 0) for class_id in pieces.class_id.tolist()]
     kinds = tuple(known[class_id] for class_id, _ in found)
     scores = tuple(sheet.scores.get(one, known[class_id].score) for class_id, one in found)

@@ -132,14 +132,13 @@ def _columns(sheet: LabelSheet) -> tuple[dict[str, NDArray[Any]], list[Any]]:
     """Return the attributes and outlines of the objects."""
     objects = objects_of(sheet)
     kinds = objects.kinds
-    pixels = np.bincount(objects.numbers.reshape(-1), minlength=len(objects) + 1)[1:]
     columns: dict[str, NDArray[Any]] = {
         "object": np.arange(1, len(objects) + 1, dtype=np.int64),
         "class_id": np.array([one.id for one in kinds], dtype=np.int64),
         "class": np.array([one.name for one in kinds], dtype=object),
         "color": np.array([one.hex_color for one in kinds], dtype=object),
         "score": np.array([np.nan if one is None else one for one in objects.scores], dtype=np.float64),
-        "pixels": pixels.astype(np.int64),
+        "pixels": objects.pixels(),
     }
     return columns, outlines_of(objects, EXTRA)
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_gfsam.imaging.colors import class_color
+from napari_gfsam.io.parts import in_parts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -196,11 +197,14 @@ def default_name(class_id: int) -> str:
 
 def present_ids(labels: NDArray[np.integer[Any]]) -> list[int]:
     """Return the ids that occur, without 0."""
-    return [int(value) for value in np.unique(labels) if value]
+    found: set[int] = set()
+    for part in in_parts(labels):
+        found.update(np.unique(part).tolist())
+    return sorted(found - {0})
 
 
 def smallest_ids(labels: NDArray[np.integer[Any]]) -> NDArray[np.unsignedinteger[Any]]:
-    """Return the ids as uint8, or as uint16 or uint32 where they need it.
+    """Return the ids as uint8, or as uint16 or uint32 where they need it; the array itself where it is of that type.
 
     Raises
     ------
@@ -210,7 +214,7 @@ def smallest_ids(labels: NDArray[np.integer[Any]]) -> NDArray[np.unsignedinteger
     top = int(labels.max(initial=0))
     if top > np.iinfo(np.uint32).max:
         raise ExportError(f"Label ids run from 0 to {np.iinfo(np.uint32).max}, not to {top}.")
-    return labels.astype(np.uint8 if top < 256 else np.uint16 if top < 65536 else np.uint32)
+    return labels.astype(np.uint8 if top < 256 else np.uint16 if top < 65536 else np.uint32, copy=False)
 
 
 def _check_labels(labels: NDArray[Any], name: str) -> None:
