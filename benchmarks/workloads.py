@@ -258,8 +258,16 @@ def peak(options: argparse.Namespace, choice: ModelChoice, who: str) -> float:
         rival.predict(painted, to_model_input(to_rgb(target.image)))
     if torch.device(options.device).type == "cuda":
         return torch.cuda.max_memory_allocated(options.device) / 2**30
-    # that of this program alone: what a child began with is its parent's
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    return resident_peak() / 2**30
+
+
+def resident_peak() -> int:
+    """Bytes that this program had in memory at most."""
+    status = Path("/proc/self/status")
+    if status.exists():  # getrusage begins a child's figure with its parent's
+        (line,) = (line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+        return int(line.split()[1]) * 2**10
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 2**10)
 
 
 def memory(options: argparse.Namespace) -> Figure:
