@@ -175,10 +175,10 @@ class Review:
         states = {plane: target for plane in planes if (target := self._session.queue.get(plane)) is not None}
         self._do(self._accepting(states, title), len(states), title)
 
-    def _do(self, steps: Generator[float, None, None], count: int, title: str) -> None:
-        """Do few at once and many in slices."""
+    def _do(self, steps: Generator[float, None, None], count: int, title: str, *, whole: bool = False) -> None:
+        """Do few at once and many in slices (see `Slices.start`)."""
         if count > FEW:
-            self._slices.start(steps, f"GF-SAM: {title}")
+            self._slices.start(steps, f"GF-SAM: {title}", whole=whole)
         else:
             deque(steps, maxlen=0)
 
@@ -207,14 +207,17 @@ class Review:
 
     def _undo(self, steps: list[AcceptStep], states: dict[PlaneKey, Target]) -> None:
         back = {plane: target.state for plane, target in states.items()}
-        self._do(self._writing(steps, self._session.accepted.undo, back), len(steps), "undo")
+        self._do(self._writing(steps, self._session.accepted.undo, back), len(steps), "undo", whole=True)
         self._bring_first(steps)
 
     def _redo(self, steps: list[AcceptStep]) -> None:
-        accepted = {step.plane: TargetState.ACCEPTED for step in steps}
-        self._do(self._writing(steps, self._session.accepted.redo, accepted), len(steps), "redo")
+        self._do(self._redoing(steps), len(steps), "redo", whole=True)
         self._bring_first(steps)
-        self.accepted.emit(tuple(step.plane for step in steps))
+
+    def _redoing(self, steps: list[AcceptStep]) -> Generator[float, None, None]:
+        accepted = {step.plane: TargetState.ACCEPTED for step in steps}
+        yield from self._writing(steps, self._session.accepted.redo, accepted)
+        self.accepted.emit(tuple(accepted))
 
     def _writing(
         self,
