@@ -60,6 +60,7 @@ def window(root: Path) -> Iterator[tuple[Any, Desk]]:
     rest(1.0)
     yield viewer, dock.desk
     viewer.close()
+    rest(0.5)
 
 
 def rest(seconds: float) -> None:

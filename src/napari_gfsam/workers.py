@@ -271,7 +271,7 @@ class Slices(QObject):
         super().__init__(parent)
         self._steps: Steps | None = None
         self._bar: ActivityBar | None = None
-        self._inside = False
+        self._inside = self._whole = False
         self._timer = QTimer(self)
         self._timer.setInterval(0)
         self._timer.timeout.connect(self._slice)
@@ -281,10 +281,21 @@ class Slices(QObject):
         """Whether something is not finished yet."""
         return self._steps is not None
 
-    def start(self, steps: Steps, title: str) -> None:
-        """Begin a generator; an earlier one is finished first."""
+    def start(self, steps: Steps, title: str, *, whole: bool = False) -> None:
+        """Begin a generator; an earlier one is finished first.
+
+        Parameters
+        ----------
+        steps
+            The generator.
+        title
+            For people.
+        whole
+            It makes no sense half done: it cannot be cancelled.
+        """
         self.finish()
-        self._steps, self._bar = steps, ActivityBar(title, self.cancel)
+        self._steps, self._whole = steps, whole
+        self._bar = ActivityBar(title, self.cancel)
         self._timer.start()
 
     def finish(self) -> None:
@@ -293,8 +304,8 @@ class Slices(QObject):
             self._step()
 
     def cancel(self) -> None:
-        """Leave the rest undone."""
-        if self._steps is not None and not self._inside:
+        """Leave the rest undone, unless it makes no sense half done."""
+        if self._steps is not None and not self._inside and not self._whole:
             self._guarded(self._steps.close)
             self._end()
 

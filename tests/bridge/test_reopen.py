@@ -10,6 +10,7 @@ import pytest
 from napari.components import ViewerModel
 from napari.layers import Image, Labels
 
+from napari_gfsam.bridge.ahead import read_ahead
 from napari_gfsam.bridge.describe import COPY_BYTES, comes_back, copy_bytes, describe, levels_of
 from napari_gfsam.bridge.identity import layer_id, mark
 from napari_gfsam.bridge.reopen import reopen
@@ -58,7 +59,16 @@ def saved(viewer, copies=None):
 
 def again(layers, picture=no_copies, viewer=None):
     viewer = viewer or ViewerModel()
-    return viewer, reopen(viewer, layers, picture)
+    return viewer, whole(reopen(viewer, layers, picture))
+
+
+def whole(steps):
+    """Run steps to their end and return what they return."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as last:
+            return last.value
 
 
 def facts(viewer):
@@ -241,3 +251,30 @@ def test_numbers_that_json_has_not_are_left_out():
     layer.contrast_limits_range = (0, np.inf)
     layer.contrast_limits = (0, np.inf)
     json.dumps([asdict(one) for one in describe(viewer.layers)], allow_nan=False)
+
+
+def test_what_was_read_ahead_is_what_would_have_been_opened(tmp_path, picture):
+    viewer = ViewerModel()
+    path = write(tmp_path / "cells.tif", picture)
+    viewer.open(str(path), plugin="napari", gamma=0.7)
+    viewer.open_sample("napari-gfsam", "multichannel")
+    layers = saved(viewer)
+    ahead = dict(read_ahead(layers))
+    assert len(ahead) == 2
+    path.unlink()  # it is not read again
+    other = ViewerModel()
+    found = whole(reopen(other, layers, no_copies, ahead))
+    assert found.lost == ()
+    assert facts(other) == facts(viewer)
+    assert [layer.source for layer in other.layers] == [layer.source for layer in viewer.layers]
+
+
+def test_what_cannot_be_read_ahead_is_left_to_the_main_thread(tmp_path, picture):
+    viewer = ViewerModel()
+    path = write(tmp_path / "cells.tif", picture)
+    viewer.open(str(path), plugin="napari")
+    layers = saved(viewer)
+    path.write_bytes(b"damaged")
+    assert dict(read_ahead(layers)) == {}
+    (lost,) = again(layers)[1].lost
+    assert "cells" in lost

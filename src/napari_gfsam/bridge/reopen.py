@@ -12,17 +12,19 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari_gfsam.bridge.ahead import add_ahead
 from napari_gfsam.bridge.describe import LEVEL, fits, origin_of, same_pixels, saved_origin
 from napari_gfsam.bridge.facts import set_facts
 from napari_gfsam.bridge.identity import is_ours, layer_id
 from napari_gfsam.session.shelf import SessionError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Generator, Mapping, Sequence
 
     from napari.components import ViewerModel
     from napari.layers import Layer
 
+    from napari_gfsam.bridge.ahead import Ahead
     from napari_gfsam.session.saved import SavedLayer
 
 logger = logging.getLogger(__name__)
@@ -51,8 +53,12 @@ class Reopened:
     lost: tuple[str, ...]
 
 
-def reopen(viewer: ViewerModel, saved: Sequence[SavedLayer], picture: Callable[[str], Any]) -> Reopened:
+def reopen(
+    viewer: ViewerModel, saved: Sequence[SavedLayer], picture: Callable[[str], Any], ahead: Ahead | None = None
+) -> Generator[None, None, Reopened]:
     """Open the user's layers of a session again, but for those that are open already; entries of ours are passed over.
+
+    It yields before every picture, so that a window can stay alive meanwhile.
 
     Parameters
     ----------
@@ -62,6 +68,12 @@ def reopen(viewer: ViewerModel, saved: Sequence[SavedLayer], picture: Callable[[
         What `describe` gave.
     picture
         Gives the copy of a picture by its name on the shelf, or raises `SessionError`.
+    ahead
+        What was read before (`ahead.read_ahead`).
+
+    Returns
+    -------
+    What came back.
     """
     wanted = [one for one in saved if not one.role and one.kind != LEVEL]
     found = _already_open(viewer, wanted)
@@ -69,8 +81,11 @@ def reopen(viewer: ViewerModel, saved: Sequence[SavedLayer], picture: Callable[[
     opened: dict[str, Layer] = {}
     lost: list[str] = []
     for origin in dict.fromkeys(saved_origin(one) for one in missing if saved_origin(one)):
-        opened |= _from_origin(viewer, [one for one in missing if saved_origin(one) == origin], lost)
+        yield
+        group = [one for one in missing if saved_origin(one) == origin]
+        opened |= _from_origin(viewer, group, (yield from add_ahead(viewer, group[0], ahead or {})), lost)
     for one in missing:
+        yield
         if not saved_origin(one) and one.kind == "image":
             opened |= _from_copy(viewer, one, saved, picture, lost)
         if one.id in opened:
@@ -111,10 +126,12 @@ def _nearest(one: SavedLayer, layers: list[Layer]) -> Layer | None:
     return min(layers, key=unlike, default=None)
 
 
-def _from_origin(viewer: ViewerModel, group: list[SavedLayer], lost: list[str]) -> dict[str, Layer]:
-    """Open a file or sample for the layers that came from it."""
+def _from_origin(
+    viewer: ViewerModel, group: list[SavedLayer], read: list[Layer] | None, lost: list[str]
+) -> dict[str, Layer]:
+    """Open a file or sample, unless its layers are there already, for the layers that came from it."""
     try:
-        found = _claim(viewer, group, _open(viewer, group[0]))
+        found = _claim(viewer, group, _open(viewer, group[0]) if read is None else read)
         missing = [one for one in group if one.id not in found]
         if group[0].path and any(one.kind == "labels" for one in missing):  # a person said that they are labels
             found |= _claim(viewer, missing, _open(viewer, group[0], layer_type="labels"))

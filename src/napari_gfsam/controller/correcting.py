@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from napari_gfsam.core.types import ACCEPTED, Status
 from napari_gfsam.session.history import Command
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable
+    from collections.abc import Callable, Generator, Iterable, Iterator
 
     from napari_gfsam.api import Alternative, Prediction
     from napari_gfsam.bridge.clusters import ClusterId, ClustersLayer
@@ -81,15 +82,15 @@ class Correcting:
         """Stop looking for other readings."""
         self._jobs.stop()
 
-    def show(self, plane: PlaneKey) -> None:
-        """Show points and clusters of a target that comes under review."""
+    def showing(self, plane: PlaneKey) -> Iterator[None]:
+        """Show points and clusters of a target that comes under review, one after the other."""
         if plane != self._readings_of:
             self.reading_changed.emit("", "")
         prediction = self._session.store.get(plane)
         if prediction is None:
             self.hide()
         else:
-            self._follow(plane, prediction, clusters=True)
+            yield from self._following(plane, prediction, clusters=True)
         self.shown.emit(plane)
 
     def hide(self) -> None:
@@ -242,15 +243,19 @@ class Correcting:
         known = self._session.store.get(plane)
         self._session.store.correct(plane, prediction)
         self._sheets.show_answer(plane, prediction.labels)
-        self._follow(plane, prediction, clusters=known is None or _masks(known) != _masks(prediction))
+        clusters = known is None or _masks(known) != _masks(prediction)
+        deque(self._following(plane, prediction, clusters=clusters), maxlen=0)
         self.shown.emit(plane)
 
-    def _follow(self, plane: PlaneKey, prediction: Prediction, *, clusters: bool) -> None:
+    def _following(self, plane: PlaneKey, prediction: Prediction, *, clusters: bool) -> Iterator[None]:
         """Show points and clusters; cluster outlines anew only when there are other masks."""
         source, over, table = self._sources.of(plane), self._sources.layer(plane), prediction.points
         self._prompts.show(over, plane, source.shape, table)
+        yield
         if clusters or self._clusters.plane != plane:
-            self._clusters.show(over, plane, source.shape, prediction.clusters, table)
+            image = prediction.clusters
+            yield
+            self._clusters.show(over, plane, source.shape, image, table)
         else:
             self._clusters.recolor(table)
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
+from functools import partial
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -13,7 +15,7 @@ from napari_gfsam.bridge.facts import set_facts
 from napari_gfsam.bridge.identity import find_layer, layer_id, our_layers
 from napari_gfsam.bridge.ours import OVER_SOURCE, Role
 from napari_gfsam.bridge.paint import paint_on
-from napari_gfsam.bridge.proposals import write_planes
+from napari_gfsam.bridge.proposals import write_plane, write_planes
 from napari_gfsam.bridge.reopen import reopen
 from napari_gfsam.controller.files import FileSource
 from napari_gfsam.imaging import ImageError
@@ -21,10 +23,11 @@ from napari_gfsam.sentences import is_expected, sentence_of
 from napari_gfsam.session.painting import AcceptMode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
 
     from napari.layers import Labels, Layer
 
+    from napari_gfsam.bridge.ahead import Ahead
     from napari_gfsam.bridge.reopen import Reopened
     from napari_gfsam.controller.desk import Desk
     from napari_gfsam.controller.snapshots import Snapshots
@@ -32,6 +35,9 @@ if TYPE_CHECKING:
     from napari_gfsam.session.saved import SavedLayer
     from napari_gfsam.session.types import PlaneKey, ReferenceRow
 
+Found = TypeVar("Found")
+#: Of a step on the main thread that waits for a thread.
+WAIT_SECONDS = 0.005
 #: What a person set on our label layers.
 LOOKS = ("name", "opacity", "visible")
 
@@ -47,31 +53,45 @@ class Resuming:
         Of the desk.
     resumed
         What `Session.resume` read.
+    ahead
+        Pictures that were read already.
     """
 
-    def __init__(self, desk: Desk, snapshots: Snapshots, resumed: Resumed) -> None:
-        self._desk, self._snapshots, self._resumed = desk, snapshots, resumed
+    def __init__(self, desk: Desk, snapshots: Snapshots, resumed: Resumed, ahead: Ahead | None = None) -> None:
+        self._desk, self._snapshots, self._resumed, self._ahead = desk, snapshots, resumed, ahead
         self._lost: list[str] = list(resumed.lost)
         self._ids: dict[str, str] = {}
 
-    def run(self) -> tuple[str, ...]:
-        """Bring everything back and return a sentence for everything that could not be."""
+    def steps(self) -> Generator[float, None, tuple[str, ...]]:
+        """Bring everything back, a picture or a plane at a time.
+
+        Yields
+        ------
+        What is done, 0 to 1.
+
+        Returns
+        -------
+        A sentence for everything that could not be brought back.
+        """
         saved, desk = self._resumed.saved, self._desk
         self._clear()
-        found = reopen(desk.viewer, saved.layers, self._resumed.picture)
+        found: Reopened = yield from _at(0.1, reopen(desk.viewer, saved.layers, self._resumed.picture, self._ahead))
         self._lost += found.lost
         self._ids |= {name: layer_id(layer) for name, layer in found.layers.items()}
         self._choose()
         self._take_sources(found)
         self._resumed = self._resumed.renamed(self._ids)
         desk.session.restore(self._resumed)
+        loading = self._load_current()
         desk.folders.know(self._planes())
-        self._bring_accepted()
-        self._bring_references(found)
-        self._bring_proposals()
+        yield 0.3
+        yield from _at(0.4, self._bring_accepted())
+        yield from _at(0.6, self._bring_references(found))
+        yield from _at(0.7, self._bring_proposals())
         self._snapshots.remember(self._resumed.saved, {layer_id(layer): layer for layer in found.layers.values()})
         self._delete_old_arrays()
-        self._go_to_current()
+        yield from _at(0.8, loading)
+        yield from _at(0.9, self._go_to_current())
         return tuple(self._lost)
 
     def _clear(self) -> None:
@@ -123,7 +143,7 @@ class Resuming:
             if self._desk.sources.is_open(of_source[0]):
                 yield source, of_source
 
-    def _bring_accepted(self) -> None:
+    def _bring_accepted(self) -> Iterator[None]:
         desk = self._desk
         for plane in self._planes():
             labels = self._resumed.labels(plane)
@@ -133,17 +153,24 @@ class Resuming:
             if desk.ours.find(Role.ACCEPTED, source) is not None:  # it never went away: newer than what was saved
                 self._snapshots.put_back(planes)
                 continue
-            found = [(plane, labels) for plane in planes if (labels := self._resumed.labels(plane)) is not None]
-            if found:
+            kept = [plane for plane in planes if self._resumed.has_labels(plane)]
+            if kept:
+                yield
                 layer = desk.sheets.layer(Role.ACCEPTED, planes[0])
-                write_planes(layer, found)
+                for plane in kept:
+                    yield
+                    labels = self._resumed.labels(plane)
+                    if labels is not None:
+                        write_plane(layer, plane, labels, draw=False)
+                layer.refresh()
                 _dress(layer, self._over(source, Role.ACCEPTED))
 
-    def _bring_references(self, found: Reopened) -> None:
+    def _bring_references(self, found: Reopened) -> Iterator[None]:
         """Give every reference its label layer: the one that is there, or else one of ours with the saved paint."""
         rows = sorted(self._desk.session.references, key=_layer_and_source)
         for (name, _), group in groupby(rows, key=_layer_and_source):
             of_layer = list(group)
+            yield
             if not self._desk.sources.is_open(of_layer[0].plane) or self._is_there(name, of_layer, found):
                 continue
             layer = self._new_paint(self._described(name), of_layer)
@@ -176,9 +203,10 @@ class Resuming:
             _dress(layer, one)
         return layer
 
-    def _bring_proposals(self) -> None:
+    def _bring_proposals(self) -> Iterator[None]:
         """Show what was proposed: a layer that is made now is filled by `Sheets`, one that stayed is newer."""
         for source, planes in self._open_planes(list(self._desk.session.proposals)):
+            yield
             if self._desk.ours.find(Role.PROPOSAL, source) is None:
                 _dress(self._desk.sheets.layer(Role.PROPOSAL, planes[0]), self._over(source, Role.PROPOSAL))
 
@@ -198,17 +226,41 @@ class Resuming:
                 with suppress(OSError):  # in use on Windows
                     path.unlink()
 
-    def _go_to_current(self) -> None:
-        session = self._desk.session
-        if session.queue.current is None:
+    def _load_current(self) -> Iterator[None]:
+        """Begin to read the prediction under review on a thread; what is returned waits for it."""
+        session, current = self._desk.session, self._resumed.saved.current
+        pool = ThreadPoolExecutor(1, "napari-gfsam current")
+        ahead = [] if current is None else [pool.submit(session.store.get, current)]
+        pool.shutdown(wait=False)
+        return (None for future in ahead for _ in iter(partial(_is_done, future), True))
+
+    def _go_to_current(self) -> Iterator[None]:
+        session, current = self._desk.session, self._resumed.saved.current
+        if current is None or current not in session.queue:
             return
         try:
-            self._desk.review.go_to(session.queue.current)
+            yield from self._desk.review.going_to(current)
         except (ValueError, OSError) as error:
             if not is_expected(error):
                 raise
             self._lost.append(sentence_of(error))
             session.queue.current = None
+
+
+def _is_done(future: Future[Any]) -> bool:
+    """Tell whether something is done; waits a moment for it. Its errors come again where it is asked for."""
+    return bool(wait([future], timeout=WAIT_SECONDS).done)
+
+
+def _at(done: float, steps: Generator[None, None, Found] | Iterator[None]) -> Generator[float, None, Found]:
+    """Say the same of all steps of a part; return what it returns."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as last:
+            found: Found = last.value
+            return found
+        yield done
 
 
 def _source(plane: PlaneKey) -> str:

@@ -19,7 +19,7 @@ from napari_gfsam.session.painting import AcceptMode
 from napari_gfsam.session.types import TargetState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable
+    from collections.abc import Callable, Generator, Iterable, Iterator
 
     from napari_gfsam.bridge.ours import OurLayers
     from napari_gfsam.controller.correcting import Correcting
@@ -70,6 +70,10 @@ class Review:
         ImageError
             If its picture is no longer open.
         """
+        deque(self.going_to(plane, move=move), maxlen=0)
+
+    def going_to(self, plane: PlaneKey, *, move: bool = True) -> Iterator[None]:
+        """Do the same a layer at a time, so that a window can stay alive meanwhile."""
         self._correcting.take_strokes()
         self._sources.of(plane)
         self._folders.open(plane)
@@ -77,8 +81,9 @@ class Review:
             self._sheets.layer(Role.PROPOSAL, plane)  # made, and filled, for a file just opened or after a deletion
         if move:
             self._bring(plane)
+        yield
         self._session.queue.current = plane
-        self._correcting.show(plane)
+        yield from self._correcting.showing(plane)
         if move:
             self._activate(plane)
 
@@ -95,6 +100,8 @@ class Review:
 
     def follow(self) -> None:
         """Take the target under review that the sliders show, if it is one that has been found."""
+        if self._slices.running:  # what is under way may show targets itself
+            return
         for source_id in dict.fromkeys(target.plane.source for target in self._session.queue):
             plane = self.shown(source_id)
             if plane is None or plane == self._session.queue.current:
@@ -168,10 +175,10 @@ class Review:
         states = {plane: target for plane in planes if (target := self._session.queue.get(plane)) is not None}
         self._do(self._accepting(states, title), len(states), title)
 
-    def _do(self, steps: Generator[float, None, None], count: int, title: str) -> None:
-        """Do few at once and many in slices."""
+    def _do(self, steps: Generator[float, None, None], count: int, title: str, *, whole: bool = False) -> None:
+        """Do few at once and many in slices (see `Slices.start`)."""
         if count > FEW:
-            self._slices.start(steps, f"GF-SAM: {title}")
+            self._slices.start(steps, f"GF-SAM: {title}", whole=whole)
         else:
             deque(steps, maxlen=0)
 
@@ -200,14 +207,17 @@ class Review:
 
     def _undo(self, steps: list[AcceptStep], states: dict[PlaneKey, Target]) -> None:
         back = {plane: target.state for plane, target in states.items()}
-        self._do(self._writing(steps, self._session.accepted.undo, back), len(steps), "undo")
+        self._do(self._writing(steps, self._session.accepted.undo, back), len(steps), "undo", whole=True)
         self._bring_first(steps)
 
     def _redo(self, steps: list[AcceptStep]) -> None:
-        accepted = {step.plane: TargetState.ACCEPTED for step in steps}
-        self._do(self._writing(steps, self._session.accepted.redo, accepted), len(steps), "redo")
+        self._do(self._redoing(steps), len(steps), "redo", whole=True)
         self._bring_first(steps)
-        self.accepted.emit(tuple(step.plane for step in steps))
+
+    def _redoing(self, steps: list[AcceptStep]) -> Generator[float, None, None]:
+        accepted = {step.plane: TargetState.ACCEPTED for step in steps}
+        yield from self._writing(steps, self._session.accepted.redo, accepted)
+        self.accepted.emit(tuple(accepted))
 
     def _writing(
         self,

@@ -9,32 +9,43 @@ from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
 
+from napari_gfsam.bridge.ahead import read_ahead, warm_layers
 from napari_gfsam.bridge.preferences import preferences
 from napari_gfsam.controller.resuming import Resuming
 from napari_gfsam.controller.snapshots import Prepared, Snapshots, prepare
-from napari_gfsam.controller.warmup import import_models
+from napari_gfsam.controller.warmup import collector_at_rest, import_models
 from napari_gfsam.sentences import is_expected, sentence_of
 from napari_gfsam.session.offer import latest_offer
-from napari_gfsam.session.resumed import Resumed
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
+    from napari_gfsam.bridge.ahead import Ahead
     from napari_gfsam.controller.desk import Desk
     from napari_gfsam.controller.snapshots import Collected
     from napari_gfsam.session import Session, SessionFolder
     from napari_gfsam.session.offer import Offer
+    from napari_gfsam.session.resumed import Resumed
     from napari_gfsam.session.saved import SavedSession
     from napari_gfsam.workers import JobRunner
 
 #: More planes than these are packed on the thread (3 ms a plane of 1024 x 1024).
 FEW_PLANES = 8
+GOING_ON = "GF-SAM: going on"
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class _Written:
     """The end of a save."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Read:
+    """The end of reading earlier work."""
+
+    resumed: Resumed
+    ahead: Ahead
 
 
 class Saving:
@@ -68,6 +79,7 @@ class Saving:
         self._returning = False
         self._before: SavedSession | None = None
         self._told: set[str] = set()
+        self._lost: tuple[str, ...] = ()
         jobs.finished.connect(self._on_finished)
         jobs.failed.connect(self._on_failed)
         desk.review.accepted.connect(self._on_accepted)
@@ -139,10 +151,15 @@ class Saving:
         if wanted is None:
             return ()
         self._leave()
-        return self._bring(self._session.resume(wanted))
+        self._desk.slices.start(self._bringing(self._session.resume(wanted)), GOING_ON, whole=True)
+        self._desk.slices.finish()
+        return self._lost
 
     def bring_back(self, folder: SessionFolder | None = None) -> None:
-        """Do the same with all reading, and the import of torch, on a thread; `brought_back` or `failed` comes then."""
+        """Do the same while the window stays alive: reading and imports on a thread, then one layer at a time.
+
+        `brought_back` or `failed` comes then.
+        """
         wanted = self._wanted(folder)
         if wanted is not None:
             self._leave()
@@ -231,15 +248,14 @@ class Saving:
         else:
             self.written.emit()
 
-    def _bring(self, resumed: Resumed) -> tuple[str, ...]:
-        self._returning = True
+    def _bringing(self, resumed: Resumed, ahead: Ahead | None = None) -> Generator[float, None, None]:
+        self._returning, self._lost = True, ()
         try:
-            lost = Resuming(self._desk, self._snapshots, resumed).run()
+            self._lost = yield from Resuming(self._desk, self._snapshots, resumed, ahead).steps()
         finally:
             self._returning = False
         self._saved_at = time.monotonic()
-        self.brought_back.emit(lost)
-        return lost
+        self.brought_back.emit(self._lost)
 
     @staticmethod
     def _sentence(error: Exception) -> str:
@@ -248,8 +264,8 @@ class Saving:
         return sentence_of(error)
 
     def _on_finished(self, value: Any) -> None:
-        if isinstance(value, Resumed):
-            self._bring(value)
+        if isinstance(value, _Read):
+            self._desk.slices.start(self._bringing(value.resumed, value.ahead), GOING_ON, whole=True)
         elif isinstance(value, Prepared) and (self._in_work is None or self._snapshots.behind > FEW_PLANES):
             self.save()  # overtaken: by a newer description, or by many accepts at once
         elif isinstance(value, Prepared):
@@ -294,6 +310,15 @@ def _writing(session: Session, saved: SavedSession) -> Generator[None, None, _Wr
     return _Written()
 
 
-def _reading(session: Session, folder: SessionFolder) -> Generator[Any, None, Resumed]:
+def _reading(session: Session, folder: SessionFolder) -> Generator[Any, None, _Read]:
+    """Read all that going on needs, and import what the first layers do; on any thread."""
     yield from import_models()
-    return session.resume(folder)
+    with collector_at_rest():
+        warm_layers()
+    yield
+    resumed = session.resume(folder)
+    ahead: Ahead = {}
+    for origin, found in read_ahead(resumed.saved.layers):
+        ahead[origin] = found
+        yield
+    return _Read(resumed, ahead)

@@ -125,7 +125,7 @@ class Stacks:
     def _show(self, changes: list[Smoothed], *, back: bool) -> None:
         """Show planes as they were smoothed, or as they were before; those that are another answer now stay."""
         pairs = [(one.plane, *((one.after, one.before) if back else (one.before, one.after))) for one in changes]
-        self._slices.start(self._showing(pairs), "GF-SAM: smooth")
+        self._slices.start(self._showing(pairs), "GF-SAM: smooth", whole=True)
 
     def _showing(self, pairs: list[tuple[PlaneKey, PackedPlane, PackedPlane]]) -> Generator[float, None, None]:
         proposals, current = self._session.proposals, self._session.queue.current

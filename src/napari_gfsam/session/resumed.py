@@ -54,6 +54,10 @@ class Resumed:
         names = {found.target.plane: found.labels for found in self.saved.targets}
         return self._unpacked(names.get(plane, ""))
 
+    def has_labels(self, plane: PlaneKey) -> bool:
+        """Tell whether `labels` gives any."""
+        return any(found.target.plane == plane and found.labels in self.planes for found in self.saved.targets)
+
     def picture(self, name: str) -> Any:
         """Open the copy of a picture (`SavedLayer.array`): an array that is read from disk where it is looked at.
 
