@@ -7,22 +7,27 @@
 """
 
 from napari_gfsam.api.choice import ModelChoice
+from napari_gfsam.api.correctable import Alternative, Correctable, PointTable
 from napari_gfsam.api.many import Outcome
-from napari_gfsam.api.prediction import Alternative, PointTable, Prediction
+from napari_gfsam.api.prediction import Prediction
 from napari_gfsam.api.reference import PaintError, Reference
 from napari_gfsam.api.run import PredictionReady
+from napari_gfsam.api.scale import PixelSizes, Tiling
 from napari_gfsam.api.segmenter import Segmenter
 from napari_gfsam.api.target import Target
 
 __all__ = [
     "Alternative",
+    "Correctable",
     "ModelChoice",
     "Outcome",
     "PaintError",
+    "PixelSizes",
     "PointTable",
     "Prediction",
     "PredictionReady",
     "Reference",
     "Segmenter",
     "Target",
+    "Tiling",
 ]

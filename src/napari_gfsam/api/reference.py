@@ -45,6 +45,8 @@ class Reference:
         (top, left, bottom, right): pixels outside count for neither.
     record
         What goes into run records.
+    rgb
+        (H, W, 3) uint8, the picture at its own size: what tiles of it are cut from.
     """
 
     model_input: NDArray[np.uint8]
@@ -53,6 +55,7 @@ class Reference:
     ignore: int | None
     region_yx: Region | None
     record: ReferenceRecord
+    rgb: NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +97,8 @@ def make_reference(
         region_yx=painting.region_yx,
         recipe=recipe.as_dict(),
     )
-    return Reference(to_model_input(rgb), painted, specs, painting.ignore, painting.region_yx, record)
+    region, kept = painting.region_yx, np.array(rgb)
+    return Reference(to_model_input(rgb), painted, specs, painting.ignore, region, record, kept)
 
 
 def class_specs(classes: Classes | None) -> dict[int, ClassSpec]:

@@ -138,7 +138,7 @@ def job_key(record: RunRecord) -> tuple[Any, ...]:
         for reference in record.references
     )
     target = (record.target.content_hash, _frozen(record.recipe))
-    return record.models, _frozen(record.settings), references, target, record.decisions
+    return record.models, _frozen(record.settings), references, target, record.decisions, record.tiling
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -8,36 +8,46 @@ from napari_gfsam.cli.outputs import Drawing
 
 if TYPE_CHECKING:
     from napari_gfsam.api import Prediction, Segmenter
+    from napari_gfsam.api.scale import Scale
+    from napari_gfsam.api.tiles.prediction import TiledPrediction
     from napari_gfsam.cli.inputs import ReadPicture
     from napari_gfsam.cli.progress import TargetsProgress
 
 
-def summary(prediction: Prediction) -> str:
-    """Return seconds, prompts, clusters and score of a prediction as plain text."""
-    results = prediction.record().results
+def summary(prediction: Prediction | TiledPrediction) -> str:
+    """Return seconds, prompts, clusters, score and, of a picture in tiles, their number as plain text."""
+    record = prediction.record()
+    results = record.results
     seconds = sum(prediction.seconds.values())
     prompts, clusters = sum(one.prompts for one in results), sum(one.clusters for one in results)
     names = {id_: found.spec.name for id_, found in prediction.classes.items()}
     scores = [f"{one.score:.3f}" if len(results) == 1 else f"{names[one.id]} {one.score:.3f}" for one in results]
     found = f"{_count(prompts, 'prompt')}, {_count(clusters, 'cluster')}"
     text = f"{seconds:.2f} s, {found}, score {', '.join(scores)}"
+    if record.tiling is not None:
+        height, width = record.tiling.tile
+        text += f"; in tiles of {height} x {width} pixels (objects span {record.tiling.span:.1f} of 37 cells)"
     return f"{text} (empty: {prediction.reason})" if prediction.reason else text
 
 
-def predict(segmenter: Segmenter, picture: ReadPicture, progress: TargetsProgress, name: str) -> Prediction:
-    """Segment a picture that was read, showing progress.
+def predict(
+    segmenter: Segmenter, picture: ReadPicture, progress: TargetsProgress, name: str, scale: Scale = "whole"
+) -> Prediction | TiledPrediction:
+    """Segment a picture that was read, at a scale, showing progress.
 
     Raises
     ------
     ValueError
         If there is nothing in the picture to see, or the models cannot be used.
     """
-    events = segmenter.segment_events(picture.pixels, recipe=picture.recipe, record=picture.record)
-    prediction: Prediction = progress.follow(name, events)
+    events = segmenter.segment_events(picture.pixels, recipe=picture.recipe, record=picture.record, scale=scale)
+    prediction: Prediction | TiledPrediction = progress.follow(name, events)
     return prediction
 
 
-def drawing_of(picture: ReadPicture, prediction: Prediction, *, points: bool, truth: Any = None) -> Drawing:
+def drawing_of(
+    picture: ReadPicture, prediction: Prediction | TiledPrediction, *, points: bool, truth: Any = None
+) -> Drawing:
     """Return what the overlay of a prediction shows."""
     from napari_gfsam.imaging import OverlayPoints, to_rgb
 

@@ -21,9 +21,11 @@ from napari_gfsam.cli.inputs import (
     Region,
     add_painting,
     class_specs_of,
+    pixels_of,
     read_picture_file,
     recipe_of,
     region_of,
+    scale_of,
     settings_of,
 )
 from napari_gfsam.cli.outputs import (
@@ -41,8 +43,10 @@ from napari_gfsam.cli.targets import Target, find_pictures, name_targets
 from napari_gfsam.cli.threads import use_threads
 
 if TYPE_CHECKING:
-    from napari_gfsam.api import Outcome, Prediction, Segmenter
+    from napari_gfsam.api import Outcome, PixelSizes, Prediction, Segmenter
     from napari_gfsam.api import Target as Wanted
+    from napari_gfsam.api.scale import Scale
+    from napari_gfsam.api.tiles.prediction import TiledPrediction
     from napari_gfsam.imaging import PixelRecipe
     from napari_gfsam.io.records import RunRecord
 
@@ -112,6 +116,14 @@ class SegmentOptions(ModelOptions):
     channel_axis: Annotated[
         int | None, typer.Option(metavar="AXIS", help="Axis of channels in files with three axes.")
     ] = None
+    tile: Annotated[
+        str,
+        typer.Option(metavar="auto|whole|N", help="Look at targets in tiles: where needed, never, of N pixels a side."),
+    ] = "auto"
+    pixel_size: Annotated[
+        str,
+        typer.Option(metavar="REF,TARGET", help="Side of a pixel in references and targets, where they differ."),
+    ] = ""
     overlay: Annotated[bool, typer.Option(help="Write an overlay PNG for people.")] = True
     points: Annotated[bool, typer.Option(help="Draw the prompts on the overlay.")] = False
     overwrite: Annotated[
@@ -146,6 +158,8 @@ class Job:
     recipe: "PixelRecipe"
     options: SegmentOptions
     inputs: tuple[Path, ...]
+    scale: "Scale"
+    pixels: "PixelSizes | None"
 
     def paths(self, target: Target) -> OutputPaths:
         """Return the outputs of a target."""
@@ -161,7 +175,7 @@ def segment(options: SegmentOptions) -> int:
     """
     paintings = _paintings(options)
     settings, recipe = settings_of(options.preset, options.setting), recipe_of(options)
-    choice = choice_of(options)
+    choice, scale, pixels = choice_of(options), scale_of(options.tile), pixels_of(options.pixel_size)
     found = find_pictures(options.targets, leave_out=options.labels)
     if not found.paths:
         raise UsageError(" ".join(found.problems))
@@ -174,7 +188,7 @@ def segment(options: SegmentOptions) -> int:
     for painting in paintings:
         add_painting(segmenter, painting, recipe)
     inputs = (*found.paths, *options.reference, *options.labels)
-    job = Job(segmenter, recipe, options, inputs)
+    job = Job(segmenter, recipe, options, inputs, scale, pixels)
     tally = Tally(total=len(found.paths) + len(found.problems), failures=list(found.problems))
     _run_all(job, name_targets(found.paths), tally)
     return FAILED if tally.failures else OK
@@ -239,7 +253,7 @@ def _read(job: Job, target: Target, number: int, read: dict[int, ReadPicture]) -
     if not job.options.overwrite and _is_done(paths, picture, _wanted(job, picture)):
         return None
     read[number] = picture
-    return Wanted(picture.pixels, picture.recipe, picture.record)
+    return Wanted(picture.pixels, picture.recipe, picture.record, job.scale, job.pixels)
 
 
 def _finish(job: Job, target: Target, outcome: "Outcome", read: dict[int, ReadPicture], tally: Tally) -> str:
@@ -260,7 +274,7 @@ def _finish(job: Job, target: Target, outcome: "Outcome", read: dict[int, ReadPi
     return f"[green]done[/green]     {name}: {escape(summary(outcome.prediction))}"
 
 
-def _write(job: Job, target: Target, picture: ReadPicture, prediction: "Prediction") -> None:
+def _write(job: Job, target: Target, picture: ReadPicture, prediction: "Prediction | TiledPrediction") -> None:
     device = job.segmenter.backend.device
     record = replace(prediction.record(), environment={"device": device.name, "precision": device.precision})
     drawing = drawing_of(picture, prediction, points=job.options.points)
@@ -270,6 +284,7 @@ def _write(job: Job, target: Target, picture: ReadPicture, prediction: "Predicti
 def _wanted(job: Job, picture: ReadPicture) -> "RunRecord":
     """Return the record of the run as far as it is known before."""
     from napari_gfsam import __version__
+    from napari_gfsam.api.scale import tiling_record
     from napari_gfsam.io.records import RunRecord
 
     segmenter = job.segmenter
@@ -280,6 +295,7 @@ def _wanted(job: Job, picture: ReadPicture) -> "RunRecord":
         references=tuple(reference.record for reference in segmenter.references),
         target=picture.record,
         recipe=picture.recipe.as_dict(),
+        tiling=tiling_record(segmenter.tiling(picture.size_yx, job.scale, job.pixels)),
     )
 
 

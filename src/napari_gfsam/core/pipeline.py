@@ -72,6 +72,15 @@ class PromptsDecoded:
     total: int
 
 
+@dataclass(frozen=True, slots=True)
+class TilesDone:
+    """Tiles of a picture are ``encoded`` or ``read``: `done` of `total`."""
+
+    stage: str
+    done: int
+    total: int
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Finished:
     """The image is done: its answer, and per class id what re-merging needs."""
@@ -80,7 +89,7 @@ class Finished:
     traces: Mapping[int, ClassTrace]
 
 
-Event = StageDone | PromptsDecoded | Finished
+Event = StageDone | PromptsDecoded | TilesDone | Finished
 
 
 def segment_image(

@@ -1,8 +1,12 @@
 """A picture in tiles, first pass: what its tiles share, found over all of them before any is read.
 
-A tile's own extremes always stretch to 0 and 1 and would put prompts into empty tiles, so channel norms, minima,
-maxima and smid are those of the whole picture. Every tile is seen twice: `count` takes its channel norms in, then
-`look` its maps; after that `view` has all that `pipeline.read_tile` wants.
+Channel norms are those of the whole picture. A tile's own extremes always stretch to 0 and 1 and would put prompts into
+empty tiles; the whole picture's lose tiles, for every token says something about all of its tile, which lifts or lowers
+a tile's maps as a whole. So a tile is stretched from its own minimum (no higher than the picture's middle, or a tile
+full of the class would lose it), over no less than a share of what tiles of the picture span.
+
+Every tile is seen twice: `count` takes its channel norms in, then `look` its maps; after that `views` has all that
+`pipeline.read_tile` wants.
 """
 
 from __future__ import annotations
@@ -10,6 +14,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 
 from napari_gfsam.core.pipeline import TileView
@@ -26,6 +31,10 @@ if TYPE_CHECKING:
     from napari_gfsam.core.arrays import FloatArray
     from napari_gfsam.core.config import GFSAMConfig
     from napari_gfsam.core.types import EncodedClass, Limits, SimilarityMaps
+
+
+#: What tiles of a picture usually span, as a quantile of their maps' extents; every tile counts as spanning a share.
+USUAL, LEAST_SHARE = 0.75, 0.5
 
 
 class ClassSurvey:
@@ -66,7 +75,7 @@ class ClassSurvey:
         for reading in self.readings:
             units = reading.units(tokens)
             maps = values if reading is self._plain else reading.maps(units)
-            yield reading.config, TileView(units, maps, values, reading.range)
+            yield reading.config, TileView(units, maps, values, reading.range_of(maps))
 
     def found_again(self, covered: Mapping[int, FloatArray]) -> float:
         """Return how well the references are found from an answer: (grid, grid) shares of cells covered, by tile."""
@@ -97,7 +106,7 @@ class _Reading:
         self._weights = [reference.weights for reference in encoded.references]
         self._seen = see_references(encoded.references, config)
         self._squares: Tensor | None = None
-        self._range: PictureRange | None = None
+        self._limits: list[list[Limits]] = []
 
     def count(self, tokens: Tensor) -> None:
         if self.config.feature_norm == "token":
@@ -112,28 +121,24 @@ class _Reading:
         return similarity_maps(units, self._weights, self.config)
 
     def widen(self, maps: SimilarityMaps) -> None:
-        here = PictureRange(*map(_limits, (proposal(maps, self.config), maps.negative_mean, maps.positive_mean)))
-        self._range = here if self._range is None else _union(self._range, here)
+        self._limits.append([_limits(values) for values in self._judged(maps)])
 
-    @property
-    def range(self) -> PictureRange:
-        if self._range is None:
-            raise ValueError("No tile was looked at yet, so the picture has no range.")
-        return self._range
+    def range_of(self, maps: SimilarityMaps) -> PictureRange:
+        """Return what a tile is stretched by and judged against."""
+        every = np.array(self._limits)
+        return PictureRange(*(_range(every[:, k], _limits(values)) for k, values in enumerate(self._judged(maps))))
+
+    def _judged(self, maps: SimilarityMaps) -> tuple[Tensor, Tensor, Tensor]:
+        return proposal(maps, self.config), maps.negative_mean, maps.positive_mean
+
+
+def _range(every: FloatArray, own: Limits) -> Limits:
+    """Stretch one map of a tile; `every` has (tiles, 2) limits of all."""
+    usual = float(np.quantile(every[:, 1] - every[:, 0], USUAL))
+    low = min(own[0], float(every[:, 0].min() + every[:, 1].max()) / 2)
+    return low, max(own[1], low + LEAST_SHARE * usual)
 
 
 def _limits(values: Tensor) -> Limits:
     low, high = torch.aminmax(values)
     return float(low), float(high)
-
-
-def _union(first: PictureRange, second: PictureRange) -> PictureRange:
-    return PictureRange(
-        _wider(first.proposal, second.proposal),
-        _wider(first.negative, second.negative),
-        _wider(first.positive, second.positive),
-    )
-
-
-def _wider(first: Limits, second: Limits) -> Limits:
-    return min(first[0], second[0]), max(first[1], second[1])

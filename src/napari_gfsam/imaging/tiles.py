@@ -47,11 +47,11 @@ class Tile:
 
     def to_tile_yx(self, points_yx: NDArray[np.float64]) -> NDArray[np.float64]:
         """Map (N, 2) points of the picture to points of the tile."""
-        return np.asarray(points_yx, dtype=np.float64) - (self.top, self.left)
+        return np.asarray(points_yx, dtype=np.float64) - np.array([self.top, self.left])
 
     def to_picture_yx(self, points_yx: NDArray[np.float64]) -> NDArray[np.float64]:
         """Map (N, 2) points of the tile to points of the picture."""
-        return np.asarray(points_yx, dtype=np.float64) + (self.top, self.left)
+        return np.asarray(points_yx, dtype=np.float64) + np.array([self.top, self.left])
 
     def overlap(self, other: Tile) -> Box | None:
         """Return the rows and columns of the picture that both hold, ``None`` where they share none."""

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from napari_gfsam.io.schema import build
 
 FORMAT = "napari-gfsam-run/1"
+HASHED_AT_ONCE = 2**22
 
 
 class RecordError(ValueError):
@@ -156,6 +157,26 @@ class ClassResult:
 
 
 @dataclass(frozen=True, slots=True)
+class TilingRecord:
+    """How a picture was cut.
+
+    Parameters
+    ----------
+    tile, overlap
+        (height, width) of the target's tiles and (rows, columns) that neighbours share at least, target pixels.
+    view
+        (height, width) of the references' tiles, reference pixels.
+    span
+        Cells that the painted objects span in a whole reference.
+    """
+
+    tile: tuple[int, ...]
+    overlap: tuple[int, ...]
+    view: tuple[int, ...]
+    span: float
+
+
+@dataclass(frozen=True, slots=True)
 class RunRecord:
     """How a label image was made.
 
@@ -185,6 +206,8 @@ class RunRecord:
         Name of the label image beside the record; empty if it was not written.
     environment
         Versions and device, for people who look for the cause of a difference.
+    tiling
+        How the target was cut; ``None`` where it was looked at whole.
     format
         Of the record itself.
     """
@@ -201,6 +224,7 @@ class RunRecord:
     labels_hash: str = ""
     labels_file: str = ""
     environment: Mapping[str, str] = field(default_factory=dict)
+    tiling: TilingRecord | None = None
     format: str = FORMAT
 
     def as_dict(self) -> dict[str, Any]:
@@ -229,9 +253,11 @@ class RunRecord:
 
 def labels_hash(labels: NDArray[np.integer[Any]]) -> str:
     """Name a label image by its shape and ids, whatever its integer type: 64 hexadecimal digits (SHA-256)."""
-    ids = np.ascontiguousarray(labels, dtype="<i8")
     digest = hashlib.sha256(str(labels.shape).encode())
-    digest.update(ids.reshape(-1).view(np.uint8).data)
+    flat = np.ascontiguousarray(labels).reshape(-1)
+    for start in range(0, len(flat), HASHED_AT_ONCE):
+        ids = flat[start : start + HASHED_AT_ONCE].astype("<i8", copy=False)
+        digest.update(ids.view(np.uint8).data)
     return digest.hexdigest()
 
 
