@@ -105,8 +105,8 @@ def shown(segmenter: Segmenter, episode: Episode) -> NDArray[Any]:
 def pictures_for(episode: Episode, pool: tuple[Episode, ...], number: int) -> list[Pair]:
     """Nine pictures that show the class, the episode's target first, at the reference's size."""
     reference = episode.references[0]
-    others = {one.target.stem: one.target for one in pool if one.class_id == episode.class_id}
-    for taken in (reference.stem, episode.target.stem):
+    others = {one.target.name: one.target for one in pool if one.class_id == episode.class_id}
+    for taken in (reference.name, episode.target.name):
         others.pop(taken, None)
     names = shuffled(sorted(others), SEED, number)
     chosen = [episode.target, *(others[name] for name in names)]

@@ -212,7 +212,9 @@ def tiling_of(record: TilingRecord | None) -> Tiling | None:
     ValueError
         If a size is not two numbers.
     """
-    return None if record is None else Tiling(*map(_pair, (record.tile, record.overlap, record.view)), record.span)
+    if record is None:
+        return None
+    return Tiling(_pair(record.tile), _pair(record.overlap), _pair(record.view), record.span)
 
 
 def _pair(size: tuple[int, ...]) -> Size:

@@ -130,8 +130,10 @@ def scale_of(text: str) -> Scale:
         If the text is none of them.
     """
     word = text.strip().lower()
-    if word == "auto" or word == "whole":
-        return word
+    if word == "auto":
+        return "auto"
+    if word == "whole":
+        return "whole"
     if not word.isdecimal() or int(word) < LEAST_TILE:
         raise UsageError(f"{text!r} is no scale; write --tile auto, whole or a number of at least {LEAST_TILE} pixels.")
     return int(word)

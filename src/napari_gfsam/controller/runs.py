@@ -178,7 +178,7 @@ class _Run:
         yield TargetDone(plane, prediction.labels, target_score(prediction), prediction.reason, self._run)
 
     def _predict(self, target: TargetPlane, picture: Future[NDArray[Any]]) -> Generator[RunEvent, None, Prediction]:
-        from napari_gfsam.api import PredictionReady
+        from napari_gfsam.api import Prediction, PredictionReady
 
         plane, source = target
         self._k += 1
@@ -190,7 +190,7 @@ class _Run:
         yield self._progress("encode", plane)
         record = _record(_name(target), pixels)
         for event in self._segmenter.segment_events(pixels, recipe=source.recipe, record=record):
-            if isinstance(event, PredictionReady):
+            if isinstance(event, PredictionReady) and isinstance(event.prediction, Prediction):  # looked at whole
                 self._meter.target_found()
                 return event.prediction
             yield self._progress(self._count(event), plane)

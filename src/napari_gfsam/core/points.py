@@ -42,10 +42,10 @@ def point_map(maps: SimilarityMaps, config: GFSAMConfig, picture: PictureRange |
     Cells that the background explains better, or where the reciprocal gate forbids prompts, are 0. With `picture`, a
     tile is stretched like the whole picture.
     """
-    likely = stretch(proposal(maps, config), picture and picture.proposal)
+    likely = stretch(proposal(maps, config), picture.proposal if picture else None)
     kept = maps.allowed
     if config.point_filter == "negative":
-        kept = kept & (likely >= stretch(maps.negative_mean, picture and picture.negative))
+        kept = kept & (likely >= stretch(maps.negative_mean, picture.negative if picture else None))
     return torch.where(kept, likely, 0.0)
 
 

@@ -73,7 +73,8 @@ class ArraySource:
     @property
     def dtype(self) -> np.dtype[Any]:
         """Type of its values."""
-        return np.dtype(self.array.dtype)
+        kind: np.dtype[Any] = np.dtype(self.array.dtype)
+        return kind
 
     @property
     def size_yx(self) -> tuple[int, int]:

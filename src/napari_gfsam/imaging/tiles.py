@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -45,13 +45,13 @@ class Tile:
         """Rows and columns of the picture."""
         return slice(self.top, self.top + self.height), slice(self.left, self.left + self.width)
 
-    def to_tile_yx(self, points_yx: NDArray[np.float64]) -> NDArray[np.float64]:
+    def to_tile_yx(self, points_yx: NDArray[Any]) -> NDArray[Any]:
         """Map (N, 2) points of the picture to points of the tile."""
-        return np.asarray(points_yx, dtype=np.float64) - np.array([self.top, self.left])
+        return np.asarray(np.asarray(points_yx, dtype=np.float64) - np.array([self.top, self.left]))
 
-    def to_picture_yx(self, points_yx: NDArray[np.float64]) -> NDArray[np.float64]:
+    def to_picture_yx(self, points_yx: NDArray[Any]) -> NDArray[Any]:
         """Map (N, 2) points of the tile to points of the picture."""
-        return np.asarray(points_yx, dtype=np.float64) + np.array([self.top, self.left])
+        return np.asarray(np.asarray(points_yx, dtype=np.float64) + np.array([self.top, self.left]))
 
     def overlap(self, other: Tile) -> Box | None:
         """Return the rows and columns of the picture that both hold, ``None`` where they share none."""

@@ -177,7 +177,7 @@ class Ledger:
     def _pieces(self, class_id: int, rows: IntArray) -> list[tuple[int, int]]:
         """Return the tiles and local clusters of some prompts, each once."""
         prompts = self._prompts[class_id]
-        found = {}
+        found: dict[tuple[int, int], None] = {}
         for row in rows.tolist():
             tile = int(prompts.tile[row])
             drafts = self._drafts.setdefault(tile, drafts_of(self._answer.traces(tile)))

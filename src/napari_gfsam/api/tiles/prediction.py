@@ -15,7 +15,7 @@ from napari_gfsam.core.types import ACCEPTED
 from napari_gfsam.io.records import ClassResult, RunRecord, labels_hash
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Generator, Mapping
 
     from numpy.typing import NDArray
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from napari_gfsam.core.arrays import BoolArray, FloatArray, IntArray, LabelArray
     from napari_gfsam.core.config import GFSAMConfig
     from napari_gfsam.core.edit import Edit
+    from napari_gfsam.core.pipeline import Event
     from napari_gfsam.core.types import ClassSpec, ClassTrace
     from napari_gfsam.imaging.tiles import Box
     from napari_gfsam.io.records import DecisionRecord
@@ -199,12 +200,14 @@ class TiledPrediction(Correctable):
         """Read the same picture with other settings, without any decision, from the tokens and embeddings on disk."""
         from napari_gfsam.api.tiles.run import read_picture
 
-        reading = read_picture(self.answer.scene.again(), settings)
-        while True:
-            try:
-                next(reading)
-            except StopIteration as done:
-                return replace(done.value, seconds=self.seconds)
+        found: list[TiledPrediction] = []
+
+        def walk() -> Generator[Event, None, None]:
+            found.append((yield from read_picture(self.answer.scene.again(), settings)))
+
+        for _ in walk():
+            pass
+        return replace(found[0], seconds=self.seconds)
 
     def record(self) -> RunRecord:
         """Return how this answer was made, enough to make it again."""

@@ -217,7 +217,7 @@ def _read_tile(
     for survey, views in seen:
         class_id = survey.encoded.spec.id
         for config, view in views:
-            name = config.background_projection
+            name: str = config.background_projection
             found = yield from read_tile(features, survey.encoded, config, bank, view)
             traces.setdefault(name, []).append(found.trace)
             covered.setdefault((class_id, name), {})[tile.number] = found.covered

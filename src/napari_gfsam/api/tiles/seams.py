@@ -157,7 +157,7 @@ def _covered(cut: _Clusters, whole: _Clusters, shared: FloatArray) -> BoolArray:
     """(P, Q) whether a cut cluster lies for the most part under a whole one of the other tile, both accepted."""
     area = cut.masks.reshape(len(cut.masks), -1).sum(axis=1)
     candidates = (cut.cut & cut.accepted)[:, None] & (~whole.cut & whole.accepted)[None, :]
-    return candidates & (shared > 0) & (shared >= AGREE * area[:, None])
+    return np.asarray(candidates & (shared > 0) & (shared >= AGREE * area[:, None]))
 
 
 def _clusters(grid: TileGrid, tile: Tile, trace: ClassTrace) -> _Clusters:
