@@ -158,17 +158,6 @@ def painted_spans(references: Sequence[Reference]) -> dict[int, float]:
     return {class_id: float(np.median(spans)) for class_id, spans in found.items()}
 
 
-def sentence(tiling: Tiling | None, shape: Size) -> str:
-    """Say in one sentence what was decided."""
-    if tiling is None:
-        return "The target is looked at whole."
-    count, (height, width) = len(tiling.grid(shape)), tiling.grid(shape).tile_shape
-    return (
-        f"The target is looked at in {count} tiles of {height} x {width} pixels: the painted objects span "
-        f"{tiling.span:.1f} of {GRID} cells in a whole reference."
-    )
-
-
 def _span(painted: BoolArray) -> float:
     from scipy import ndimage  # takes a while: a window opens without it
 

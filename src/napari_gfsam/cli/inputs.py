@@ -17,11 +17,13 @@ if TYPE_CHECKING:
     from napari_gfsam.api.scale import Scale
     from napari_gfsam.core.config import GFSAMConfig
     from napari_gfsam.core.types import ClassSpec
-    from napari_gfsam.imaging import PixelRecipe
+    from napari_gfsam.imaging import PictureSource, PixelRecipe
     from napari_gfsam.io.records import InputRecord
 
 Region = tuple[int, int, int, int]
 LEAST_TILE = 16
+#: Bytes above which a file is not read whole.
+LARGE_BYTES = 2**28
 
 
 class RecipeOptions(Protocol):
@@ -50,11 +52,18 @@ class RecipeOptions(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ReadPicture:
-    """A picture that was read, how it becomes RGB and what records say of it."""
+    """A picture that was read or, where it is large, opened; how it becomes RGB and what records say of it."""
 
-    pixels: NDArray[Any]
+    pixels: NDArray[Any] | PictureSource
     recipe: PixelRecipe
     record: InputRecord
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether its pixels are here; a picture read in parts is too large for an overlay."""
+        from napari_gfsam.imaging import PictureSource
+
+        return not isinstance(self.pixels, PictureSource)
 
     @property
     def size_yx(self) -> tuple[int, int]:
@@ -187,15 +196,30 @@ def read_picture_file(path: Path, recipe: PixelRecipe) -> ReadPicture:
         If the file is no picture (`io.readers.ImageFileError`).
     """
     from napari_gfsam.imaging import array_hash
+    from napari_gfsam.imaging.source import source_hash
+    from napari_gfsam.io.large import PART_SUFFIXES, open_picture
     from napari_gfsam.io.readers import read_picture
     from napari_gfsam.io.records import InputRecord
 
+    if path.suffix.lower() in PART_SUFFIXES and _bytes(path) > LARGE_BYTES and recipe.channel_axis is None:
+        source = open_picture(path)
+        record = InputRecord(path.name, source_hash(source), source.shape, str(absolute(path)))
+        return ReadPicture(source, recipe, record)
     picture = read_picture(path, channel_axis=recipe.channel_axis)
     if picture.channel_axis is not None:
         recipe = replace(recipe, channel_axis=picture.channel_axis)
     pixels = picture.pixels
     record = InputRecord(path.name, array_hash(pixels), pixels.shape, str(absolute(path)))
     return ReadPicture(pixels, recipe, record)
+
+
+def read_whole(picture: ReadPicture) -> NDArray[Any]:
+    """Return all pixels of a picture."""
+    from napari_gfsam.imaging.source import source_of
+
+    source = source_of(picture.pixels, picture.recipe)
+    height, width = source.size_yx
+    return source.read(slice(0, height), slice(0, width))
 
 
 def read_label_file(path: Path) -> tuple[NDArray[Any], InputRecord]:
@@ -224,6 +248,11 @@ class Painting:
     region_yx: Region | None = None
 
 
+def _bytes(path: Path) -> int:
+    """Size of a file; 0 where it is none, which whoever reads it says better."""
+    return path.stat().st_size if path.is_file() else 0
+
+
 def add_painting(segmenter: Segmenter, painting: Painting, recipe: PixelRecipe) -> None:
     """Read a painted picture and give it to the segmenter.
 
@@ -239,7 +268,7 @@ def add_painting(segmenter: Segmenter, painting: Painting, recipe: PixelRecipe) 
     labels, labels_record = read_label_file(painting.labels)
     try:
         segmenter.add_reference(
-            picture.pixels,
+            read_whole(picture),
             labels,
             classes=painting.classes,
             ignore=painting.ignore,

@@ -150,8 +150,8 @@ class Drawing:
     points: OverlayPoints | None = None
 
 
-def write_outputs(paths: OutputPaths, labels: NDArray[Any], record: RunRecord, drawing: Drawing) -> None:
-    """Write overlay and label image, then the record, which marks that all is done.
+def write_outputs(paths: OutputPaths, labels: NDArray[Any], record: RunRecord, drawing: Drawing | None) -> None:
+    """Write overlay (of a drawing) and label image, then the record, which marks that all is done.
 
     Raises
     ------
@@ -163,7 +163,7 @@ def write_outputs(paths: OutputPaths, labels: NDArray[Any], record: RunRecord, d
 
     # An old record must not vouch for new labels if the run is cut here.
     paths.record.unlink(missing_ok=True)
-    if paths.overlay is not None:
+    if paths.overlay is not None and drawing is not None:
         write_overlay(paths.overlay, drawing.rgb, labels, truth=drawing.truth, points=drawing.points)
     write_labels(paths.labels, labels)
     placed = place_record(record, paths.record.resolve().parent)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from napari_gfsam.cli.inputs import read_whole
 from napari_gfsam.cli.outputs import Drawing
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def drawing_of(
 
     table = prediction.points
     dots = OverlayPoints(table.points_yx, table.status) if points else None
-    return Drawing(to_rgb(picture.pixels, picture.recipe), truth, dots)
+    return Drawing(to_rgb(read_whole(picture), picture.recipe), truth, dots)
 
 
 def _count(number: int, thing: str) -> str:

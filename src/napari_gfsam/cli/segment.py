@@ -23,6 +23,7 @@ from napari_gfsam.cli.inputs import (
     class_specs_of,
     pixels_of,
     read_picture_file,
+    read_whole,
     recipe_of,
     region_of,
     scale_of,
@@ -277,7 +278,7 @@ def _finish(job: Job, target: Target, outcome: "Outcome", read: dict[int, ReadPi
 def _write(job: Job, target: Target, picture: ReadPicture, prediction: "Prediction | TiledPrediction") -> None:
     device = job.segmenter.backend.device
     record = replace(prediction.record(), environment={"device": device.name, "precision": device.precision})
-    drawing = drawing_of(picture, prediction, points=job.options.points)
+    drawing = drawing_of(picture, prediction, points=job.options.points) if picture.in_memory else None
     write_outputs(job.paths(target), prediction.labels, record, drawing)
 
 
@@ -320,5 +321,5 @@ def _draw_again(paths: OutputPaths, picture: ReadPicture) -> None:
     from napari_gfsam.io.readers import read_labels
     from napari_gfsam.io.writers import write_overlay
 
-    if paths.overlay is not None:
-        write_overlay(paths.overlay, to_rgb(picture.pixels, picture.recipe), read_labels(paths.labels))
+    if paths.overlay is not None and picture.in_memory:
+        write_overlay(paths.overlay, to_rgb(read_whole(picture), picture.recipe), read_labels(paths.labels))
