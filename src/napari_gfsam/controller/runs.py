@@ -190,7 +190,9 @@ class _Run:
         yield self._progress("encode", plane)
         record = _record(_name(target), pixels)
         for event in self._segmenter.segment_events(pixels, recipe=source.recipe, record=record):
-            if isinstance(event, PredictionReady) and isinstance(event.prediction, Prediction):  # looked at whole
+            if isinstance(event, PredictionReady):
+                if not isinstance(event.prediction, Prediction):
+                    raise RuntimeError("A picture was cut that was to be looked at whole; please report this.")
                 self._meter.target_found()
                 return event.prediction
             yield self._progress(self._count(event), plane)

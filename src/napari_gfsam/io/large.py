@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,15 +47,12 @@ class WindowSource:
 
     def read(self, rows: slice, columns: slice) -> NDArray[Any]:
         """Read rows and columns, bands last."""
-        import rasterio
-        from rasterio.windows import Window
-
-        height, width = rows.stop - rows.start, columns.stop - columns.start
+        window = ((rows.start, rows.stop), (columns.start, columns.stop))
+        bands = list(range(1, (self.shape[2] if len(self.shape) == 3 else 1) + 1))
         with _opened(self.path) as file:
-            bands = list(range(1, (self.shape[2] if len(self.shape) == 3 else 1) + 1))
             try:
-                found = file.read(bands, window=Window(columns.start, rows.start, width, height))
-            except rasterio.errors.RasterioError as error:
+                found = file.read(bands, window=window)
+            except OSError as error:  # rasterio's own is one
                 raise ImageFileError(f"{self.path} cannot be read ({error}).") from error
         return np.asarray(found[0] if len(self.shape) == 2 else np.moveaxis(found, 0, 2))
 
@@ -155,18 +154,16 @@ def _windows(path: Path) -> PictureSource:
 
 def _opened(path: Path) -> Any:
     try:
-        import rasterio
+        rasterio = import_module("rasterio")
     except ImportError as error:
         raise ImageFileError(
             f'{path} is compressed or tiled, which rasterio reads in parts; pip install "napari-gfsam[geo]".'
         ) from error
-    import warnings
-
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
             return rasterio.open(path)
-    except rasterio.errors.RasterioError as error:
+    except OSError as error:  # rasterio's own is one
         raise ImageFileError(f"{path} cannot be read ({error}).") from error
 
 
