@@ -6,7 +6,7 @@ import numpy as np
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 
-from napari_gfsam.api.prediction import PointTable
+from napari_gfsam.api.correctable import PointTable
 from napari_gfsam.bridge.view import camera_of
 from napari_gfsam.session.types import ClassRow
 

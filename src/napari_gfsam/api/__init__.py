@@ -7,20 +7,24 @@
 """
 
 from napari_gfsam.api.choice import ModelChoice
+from napari_gfsam.api.correctable import Alternative, Correctable, PointTable
 from napari_gfsam.api.many import Outcome
-from napari_gfsam.api.prediction import Alternative, PointTable, Prediction
+from napari_gfsam.api.prediction import Prediction
 from napari_gfsam.api.reference import PaintError, Painting, Reference
 from napari_gfsam.api.run import PredictionReady
+from napari_gfsam.api.scale import PixelSizes, Tiling
 from napari_gfsam.api.segmenter import Segmenter
 from napari_gfsam.api.stacks import PlaneOutcome, StackPlan, segment_stack, serving_planes
 from napari_gfsam.api.target import Target
 
 __all__ = [
     "Alternative",
+    "Correctable",
     "ModelChoice",
     "Outcome",
     "PaintError",
     "Painting",
+    "PixelSizes",
     "PlaneOutcome",
     "PointTable",
     "Prediction",
@@ -29,6 +33,7 @@ __all__ = [
     "Segmenter",
     "StackPlan",
     "Target",
+    "Tiling",
     "segment_stack",
     "serving_planes",
 ]

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from napari_gfsam.api.prediction import Prediction, Scene
     from napari_gfsam.api.run import Run
     from napari_gfsam.api.target import Picture
+    from napari_gfsam.api.tiles.prediction import TiledPrediction
 
 Item = TypeVar("Item")
 Made = TypeVar("Made")
@@ -54,16 +55,17 @@ class Outcome:
     """
 
     number: int
-    prediction: Prediction | None = None
+    prediction: Prediction | TiledPrediction | None = None
     error: Exception | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Task:
-    """A target on its way: read, then encoded."""
+    """A target on its way: read, then encoded; one in tiles is read and encoded where it is answered, tile by tile."""
 
     outcome: Outcome
     picture: Picture | None = None
+    tiled: Target | None = None
     scene: Scene | None = None
     seconds: float = 0.0
 
@@ -106,7 +108,10 @@ class Pipeline:
             target = given() if callable(given) else given
             if target is None:
                 return _Task(Outcome(number))
-            picture = read_target(target if isinstance(target, Target) else Target(target))
+            target = target if isinstance(target, Target) else Target(target)
+            if self._run.tiling_of(target) is not None:
+                return _Task(Outcome(number), tiled=target)
+            picture = read_target(target)
         except PER_TARGET as error:
             return _Task(Outcome(number, error=error))
         return _Task(Outcome(number), picture)
@@ -128,19 +133,23 @@ class Pipeline:
         ]
 
     def _answer(self, task: _Task) -> Outcome:
-        if task.scene is None:
+        if task.scene is not None:
+            events = self._run.answer(task.scene, {"target": task.seconds})
+        elif task.tiled is not None:
+            events = self._run.events(task.tiled)
+        else:
             return task.outcome
         try:
-            return replace(task.outcome, prediction=self._predict(task.outcome.number, task.scene, task.seconds))
+            return replace(task.outcome, prediction=self._predict(task.outcome.number, events))
         except PER_TARGET as error:
             _raise_fatal(error)
             return replace(task.outcome, error=error)
 
-    def _predict(self, number: int, scene: Scene, seconds: float) -> Prediction | None:
-        """Segment an encoded target; None when all was stopped meanwhile."""
+    def _predict(self, number: int, events: Iterator[Any]) -> Prediction | TiledPrediction | None:
+        """Walk through the events of a target; None when all was stopped meanwhile."""
         from napari_gfsam.api.run import PredictionReady
 
-        for event in self._run.answer(scene, {"target": seconds}):
+        for event in events:
             if self._stopped.is_set():
                 break
             if self._watch is not None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_gfsam.api.correctable import Correctable, PointTable
 from napari_gfsam.core.types import ACCEPTED, Status
 from napari_gfsam.io.records import ClassResult, DecisionRecord, RunRecord, labels_hash
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_gfsam.core.arrays import BoolArray, FloatArray, IntArray, LabelArray
+    from napari_gfsam.core.arrays import BoolArray, FloatArray, LabelArray
     from napari_gfsam.core.config import GFSAMConfig
     from napari_gfsam.core.edit import Edit
     from napari_gfsam.core.frames import Frame
@@ -23,14 +24,6 @@ if TYPE_CHECKING:
     from napari_gfsam.core.types import Answer, ClassPrediction, ClassTrace, EncodedClass, ImageFeatures
     from napari_gfsam.imaging import PixelRecipe
     from napari_gfsam.io.records import InputRecord, ModelRecord, ReferenceRecord
-
-#: Other readings of a picture, as changes of named settings.
-READINGS: Mapping[str, Mapping[str, Any]] = {
-    "whole object": {"granularity": "union"},
-    "part": {"components": "strong"},
-    "background removed": {"background_projection": "on"},
-    "background kept": {"background_projection": "off"},
-}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,33 +40,7 @@ class Scene:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class PointTable:
-    """All prompts of a prediction, one row each.
-
-    Parameters
-    ----------
-    points_yx
-        (N, 2) float64 image points (row, column; pixel centres at integers, as in napari).
-    class_id, index, cluster, status
-        (N,) int64: the class, the prompt's number in it, its cluster and its `Status`.
-    score
-        (N,) float32: value of the point map.
-    """
-
-    points_yx: FloatArray
-    class_id: IntArray
-    index: IntArray
-    cluster: IntArray
-    status: IntArray
-    score: FloatArray
-
-    def __len__(self) -> int:
-        """Return the number of prompts."""
-        return len(self.index)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Prediction:
+class Prediction(Correctable):
     """The answer for one picture. Corrections return a new prediction; this one stays.
 
     Parameters
@@ -156,63 +123,6 @@ class Prediction:
 
         return model_mask(self._trace(class_id), self.settings)
 
-    def with_status(self, class_id: int, point: int, status: Status) -> Prediction:
-        """Give one prompt another status, such as ``Status.OFF_BY_HAND``.
-
-        Raises
-        ------
-        ValueError
-            If the class or the prompt is not there.
-        """
-        return self._with(DecisionRecord("status", class_id, point, int(Status(status))))
-
-    def with_cluster_status(self, class_id: int, cluster: int, status: Status) -> Prediction:
-        """Give every prompt of a cluster another status.
-
-        Raises
-        ------
-        ValueError
-            If the class or the cluster is not there.
-        """
-        return self._with(DecisionRecord("cluster_status", class_id, cluster, int(Status(status))))
-
-    def with_cluster_moved(self, class_id: int, cluster: int, to_class: int) -> Prediction:
-        """Move a cluster to another class.
-
-        Its accepted masks (all of them, when none is accepted) become a new cluster of prompts ``ON_BY_HAND`` there;
-        in the class that it leaves all its prompts are ``OFF_BY_HAND``. Erasers stay where they are.
-
-        Raises
-        ------
-        ValueError
-            If a class or the cluster is not there, both classes are one, or the cluster only erases.
-        """
-        return self._with(DecisionRecord("move", class_id, cluster, to_class=to_class))
-
-    def with_point(self, class_id: int, point_yx: tuple[float, float], *, positive: bool = True) -> Prediction:
-        """Add a point: its mask joins the answer, or, when not positive, is taken out of it. One decoder call.
-
-        Parameters
-        ----------
-        class_id
-            The class.
-        point_yx
-            (row, column) in the picture; outside it, the nearest pixel counts.
-        positive
-            Whether the point says "this" or "not this".
-
-        Raises
-        ------
-        ValueError
-            If the class is not there.
-        """
-        y, x = (float(value) for value in point_yx)
-        return self._with(DecisionRecord("point", class_id, point_yx=(y, x), positive=positive))
-
-    def with_decisions(self, decisions: tuple[DecisionRecord, ...]) -> Prediction:
-        """Repeat recorded decisions after those made already; errors as `decided`."""
-        return self.decided((*self.decisions, *decisions))
-
     def decided(self, decisions: tuple[DecisionRecord, ...]) -> Prediction:
         """Return the prediction that has exactly these decisions, whatever it has now: undo and redo.
 
@@ -228,26 +138,13 @@ class Prediction:
         from napari_gfsam.core.merge import merge_classes
 
         frame = self.scene.features.frame
-        before, after = ([_edit(decision, frame) for decision in made] for made in (self.decisions, decisions))
+        before, after = ([edit_of(decision, frame) for decision in made] for made in (self.decisions, decisions))
         traces = edited(self.traces, before, after, self.scene.bank, frame)
         same = {key: found for key, found in self.classes.items() if traces[key] is self.traces[key]}
         answer = self.answer
         if len(same) < len(traces):
             answer = merge_classes(list(traces.values()), frame, self.settings, same)
         return replace(self, answer=answer, traces=traces, decisions=tuple(decisions))
-
-    def alternatives(self) -> tuple[Alternative, ...]:
-        """Return other readings of the same picture that differ from this one.
-
-        They are made from the same features and the masks already decoded; only prompts in new places are decoded.
-        """
-        found: list[Alternative] = []
-        for name, change in READINGS.items():
-            reading = self.read_as(self.settings.with_settings(**change))
-            seen = [self.labels, *(other.prediction.labels for other in found)]
-            if not any(np.array_equal(reading.labels, labels) for labels in seen):
-                found.append(Alternative(name, reading))
-        return tuple(found)
 
     def read_as(self, settings: GFSAMConfig) -> Prediction:
         """Read the same picture with other settings, without any decision; only prompts in new places are decoded."""
@@ -280,9 +177,6 @@ class Prediction:
             raise ValueError(f"There is no class {class_id} here; the classes are {', '.join(map(str, self.traces))}.")
         return self.traces[class_id]
 
-    def _with(self, decision: DecisionRecord) -> Prediction:
-        return self.decided((*self.decisions, decision))
-
     def _result(self, class_id: int) -> ClassResult:
         trace, found = self.traces[class_id], self.classes[class_id]
         accepted = int(np.isin(trace.status, ACCEPTED).sum())
@@ -292,23 +186,7 @@ class Prediction:
         )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Alternative:
-    """Another reading of a picture.
-
-    Parameters
-    ----------
-    name
-        ``whole object``, ``part``, ``background removed`` or ``background kept``.
-    prediction
-        Its answer.
-    """
-
-    name: str
-    prediction: Prediction
-
-
-def _edit(decision: DecisionRecord, frame: Frame) -> Edit:
+def edit_of(decision: DecisionRecord, frame: Frame) -> Edit:
     """Read a decision; a record may hold anything."""
     from napari_gfsam.core.edit import AddPoint, MoveCluster, SetClusterStatus, SetStatus
 

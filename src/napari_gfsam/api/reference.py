@@ -46,7 +46,7 @@ class Reference:
     record
         What goes into run records.
     rgb
-        (H, W, 3) uint8, the picture as its recipe reads it.
+        (H, W, 3) uint8, the picture as its recipe reads it: what tiles and packs are made of.
     """
 
     model_input: NDArray[np.uint8]

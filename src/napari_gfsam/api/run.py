@@ -8,14 +8,19 @@ from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from napari_gfsam.api.prediction import Prediction, Scene
+from napari_gfsam.api.scale import decide
 from napari_gfsam.api.target import read_target
+from napari_gfsam.api.tiles.run import tiled_events
+from napari_gfsam.imaging.source import source_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from napari_gfsam.api.backend import Backend
     from napari_gfsam.api.reference import Reference
+    from napari_gfsam.api.scale import Tiling
     from napari_gfsam.api.target import Picture, Target
+    from napari_gfsam.api.tiles.prediction import TiledPrediction
     from napari_gfsam.core.config import GFSAMConfig
     from napari_gfsam.core.pipeline import Event
     from napari_gfsam.core.types import ClassSpec, EncodedClass, GridWeights
@@ -25,7 +30,7 @@ if TYPE_CHECKING:
 class PredictionReady:
     """The last event of a run."""
 
-    prediction: Prediction
+    prediction: Prediction | TiledPrediction
 
 
 class PaintWeights:
@@ -91,6 +96,10 @@ class Run:
         """Segment one target step by step: stages ``load``, ``reference``, ``target``, then those of `answer`."""
         from napari_gfsam.core.pipeline import StageDone, Watch
 
+        tiling = self.tiling_of(target)
+        if tiling is not None:
+            yield from tiled_events(self, target, tiling)
+            return
         picture = read_target(target)
         watch, seconds = Watch(), {}
         scenes: list[Scene] = []
@@ -103,6 +112,19 @@ class Run:
             seconds[stage] = watch.lap()
             yield StageDone(stage, 0, seconds[stage])
         yield from self.answer(scenes[0], seconds)
+
+    def tiling_of(self, target: Target) -> Tiling | None:
+        """Return how a target is cut, ``None`` where it is looked at whole.
+
+        Raises
+        ------
+        ValueError
+            If its scale is none.
+        """
+        if target.scale == "whole":
+            return None
+        size = source_of(target.image, target.recipe).size_yx
+        return decide(target.scale, self.references, size, target.pixels)
 
     def encode(self, pictures: Sequence[Picture]) -> list[Scene]:
         """Put pictures through both encoders together, those that were not known yet."""

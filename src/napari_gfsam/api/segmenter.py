@@ -10,6 +10,7 @@ from napari_gfsam.api.backend import Backend
 from napari_gfsam.api.cache import FeatureCache
 from napari_gfsam.api.reference import PaintError, Painting, Reference, make_reference
 from napari_gfsam.api.run import PaintWeights, PredictionReady, Run, classes_of
+from napari_gfsam.api.scale import decide
 from napari_gfsam.api.target import Target
 from napari_gfsam.core.config import GFSAMConfig, preset
 from napari_gfsam.imaging import PixelRecipe
@@ -23,8 +24,11 @@ if TYPE_CHECKING:
     from napari_gfsam.api.many import Outcome
     from napari_gfsam.api.prediction import Prediction
     from napari_gfsam.api.reference import Classes, Region
+    from napari_gfsam.api.scale import PixelSizes, Scale, Tiling
+    from napari_gfsam.api.tiles.prediction import TiledPrediction
     from napari_gfsam.core.pipeline import Event
     from napari_gfsam.core.types import ClassSpec
+    from napari_gfsam.imaging import PictureSource
     from napari_gfsam.imaging.colors import Rgb
     from napari_gfsam.io.packs import Pack, PackAbout, PixelSize
     from napari_gfsam.io.records import InputRecord
@@ -220,12 +224,14 @@ class Segmenter:
 
     def segment(
         self,
-        target: ArrayLike,
+        target: ArrayLike | PictureSource,
         *,
         settings: Settings | None = None,
         recipe: PixelRecipe | None = None,
         record: InputRecord | None = None,
-    ) -> Prediction:
+        scale: Scale = "whole",
+        pixels: PixelSizes | None = None,
+    ) -> Prediction | TiledPrediction:
         """Segment a picture.
 
         Parameters
@@ -238,6 +244,12 @@ class Segmenter:
             How pixel values become RGB.
         record
             Name and hash of the target for the run record, when it came from a file.
+        scale
+            ``whole``; ``auto``: in tiles where the painted objects are too small for the models to see, or the target
+            is larger than a reference (`napari_gfsam.api.scale.decide`); the side of a tile in pixels; or the
+            `Tiling` of another run.
+        pixels
+            Pixel sizes of references and target, where they are known and differ.
 
         Raises
         ------
@@ -246,25 +258,35 @@ class Segmenter:
         napari_gfsam.imaging.ImageError
             If the target is no picture, or has one value everywhere.
         """
-        for event in self.segment_events(target, settings=settings, recipe=recipe, record=record):
+        given = Target(target, recipe or PixelRecipe(), record, scale, pixels)
+        for event in self._run(settings).events(given):
             if isinstance(event, PredictionReady):
                 return event.prediction
         raise RuntimeError("A run ended without an answer; please report this.")
 
     def segment_events(
         self,
-        target: ArrayLike,
+        target: ArrayLike | PictureSource,
         *,
         settings: Settings | None = None,
         recipe: PixelRecipe | None = None,
         record: InputRecord | None = None,
+        scale: Scale = "whole",
+        pixels: PixelSizes | None = None,
     ) -> Iterator[Event | PredictionReady]:
         """Segment a picture step by step; closing the generator cancels the run.
 
         Parameters as in `segment`. Yields the events of `napari_gfsam.core.pipeline` (with the stages ``load``,
         ``reference`` and ``target`` before them), at last `PredictionReady`.
         """
-        yield from self._run(settings).events(Target(target, recipe or PixelRecipe(), record))
+        yield from self._run(settings).events(Target(target, recipe or PixelRecipe(), record, scale, pixels))
+
+    def tiling(self, shape: tuple[int, int], scale: Scale = "auto", pixels: PixelSizes | None = None) -> Tiling | None:
+        """Return how a target of (height, width) pixels would be cut, ``None`` where it would be looked at whole.
+
+        Parameters as in `segment`; raises `ValueError` if the scale is none.
+        """
+        return decide(scale, self._references, shape, pixels)
 
     def segment_many(
         self,

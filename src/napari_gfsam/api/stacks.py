@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from napari_gfsam.api.prediction import Prediction
     from napari_gfsam.api.reference import Reference
     from napari_gfsam.api.segmenter import Segmenter
+    from napari_gfsam.api.tiles.prediction import TiledPrediction
     from napari_gfsam.core.arrays import LabelArray
 
 #: Painted planes that serve a plane, on each side of it.
@@ -81,7 +82,7 @@ class PlaneOutcome:
     plane: int
     labels: LabelArray | None = None
     instances: NDArray[np.int32] | None = None
-    prediction: Prediction | None = None
+    prediction: Prediction | TiledPrediction | None = None
     error: Exception | None = None
     served_by: tuple[int, ...] = ()
 
@@ -216,7 +217,7 @@ def _painted(
         target, labels = planes.target(plane), np.asarray(references[plane])
         paint = InputRecord(f"paint [{plane}]", labels_hash(labels), labels.shape)
         found[plane] = shown.add_reference(
-            target.image,
+            np.asarray(target.image),
             labels,
             classes=painting.classes,
             ignore=painting.ignore,

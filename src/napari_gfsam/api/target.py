@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_gfsam.imaging import PixelRecipe, array_hash, require_content, to_model_input, to_rgb
+from napari_gfsam.imaging import ArraySource, PictureSource, PixelRecipe, require_content, to_model_input, to_rgb
+from napari_gfsam.imaging.source import source_hash
 from napari_gfsam.io.records import InputRecord
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
+
+    from napari_gfsam.api.scale import PixelSizes, Scale
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -21,16 +24,21 @@ class Target:
     Parameters
     ----------
     image
-        (H, W), (H, W, 3) or what `recipe` reads, of any size.
+        (H, W), (H, W, 3) or what `recipe` reads, of any size; a dask or zarr array or a `PictureSource` is read tile by
+        tile where the picture is looked at in tiles.
     recipe
         How pixel values become RGB.
     record
         Name and hash for the run record, when it came from a file.
+    scale, pixels
+        Whether it is looked at in tiles (`napari_gfsam.api.scale`).
     """
 
-    image: ArrayLike
+    image: ArrayLike | PictureSource
     recipe: PixelRecipe = field(default_factory=PixelRecipe)
     record: InputRecord | None = None
+    scale: Scale = "whole"
+    pixels: PixelSizes | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,8 +71,17 @@ def read_target(target: Target) -> Picture:
     napari_gfsam.imaging.ImageError
         If it is no picture, or has one value everywhere.
     """
-    rgb = to_rgb(target.image, target.recipe)
+    image = target.image
+    if isinstance(image, PictureSource):
+        height, width = image.size_yx
+        image = image.read(slice(0, height), slice(0, width))
+    rgb = to_rgb(image, target.recipe)
     require_content(rgb, "The target picture")
-    record = target.record or InputRecord("target", array_hash(np.asarray(target.image)), np.shape(target.image))
+    record = record_of(target, ArraySource(np.asarray(image)))
     height, width = rgb.shape[:2]
     return Picture(to_model_input(rgb), (height, width), record, target.recipe)
+
+
+def record_of(target: Target, source: PictureSource) -> InputRecord:
+    """Return what a run record says of a target."""
+    return target.record or InputRecord("target", source_hash(source), source.shape)

@@ -16,7 +16,7 @@ from napari_gfsam.core.types import ACCEPTED
 if TYPE_CHECKING:
     from napari.layers import Layer
 
-    from napari_gfsam.api.prediction import PointTable
+    from napari_gfsam.api.correctable import PointTable
     from napari_gfsam.bridge.align import Shape
     from napari_gfsam.bridge.ours import OurLayers
     from napari_gfsam.core.arrays import BoolArray, FloatArray, IntArray

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from napari.layers import Layer
 
-    from napari_gfsam.api.prediction import PointTable
+    from napari_gfsam.api.correctable import PointTable
     from napari_gfsam.bridge.align import Kwargs, Shape
     from napari_gfsam.bridge.ours import OurLayers
     from napari_gfsam.session.types import PlaneKey

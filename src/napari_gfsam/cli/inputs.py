@@ -10,10 +10,14 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from napari_gfsam.api import PixelSizes
+    from napari_gfsam.api.scale import Scale
     from napari_gfsam.core.config import GFSAMConfig
     from napari_gfsam.core.types import ClassSpec
     from napari_gfsam.datasets.pictures import Region
     from napari_gfsam.imaging import PixelRecipe
+
+LEAST_TILE = 16
 
 
 class PaintOptions(Protocol):
@@ -129,6 +133,43 @@ def region_of(text: str) -> Region:
     if y0 >= y1 or x0 >= x1:
         raise UsageError(f"The region {text!r} holds no pixel; Y0 < Y1 and X0 < X1 are needed.")
     return y0, x0, y1, x1
+
+
+def scale_of(text: str) -> Scale:
+    """Parse ``auto``, ``whole`` or the side of a tile in pixels.
+
+    Raises
+    ------
+    UsageError
+        If the text is none of them.
+    """
+    word = text.strip().lower()
+    if word == "auto":
+        return "auto"
+    if word == "whole":
+        return "whole"
+    if not word.isdecimal() or int(word) < LEAST_TILE:
+        raise UsageError(f"{text!r} is no scale; write --tile auto, whole or a number of at least {LEAST_TILE} pixels.")
+    return int(word)
+
+
+def pixels_of(text: str) -> PixelSizes | None:
+    """Parse ``REF,TARGET``: the sides of a pixel in one unit; nothing where they are alike.
+
+    Raises
+    ------
+    UsageError
+        If the text is not two numbers above 0.
+    """
+    from napari_gfsam.api.scale import PixelSizes
+
+    if not text:
+        return None
+    try:
+        reference, target = (float(word) for word in text.split(","))
+        return PixelSizes(reference, target)
+    except ValueError as error:
+        raise UsageError(f"{text!r} is no pair of pixel sizes; write --pixel-size 0.5,0.25.") from error
 
 
 def recipe_of(options: RecipeOptions) -> PixelRecipe:

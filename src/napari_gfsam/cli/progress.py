@@ -86,9 +86,12 @@ class TargetsProgress:
 
     def show(self, name: str, event: Any) -> None:
         """Show an event of a run; from any thread."""
-        from napari_gfsam.core.pipeline import PromptsDecoded, StageDone
+        from napari_gfsam.core.pipeline import PromptsDecoded, StageDone, TilesDone
 
-        if isinstance(event, PromptsDecoded):
+        if isinstance(event, TilesDone):
+            text = f"{escape(name)}: tiles {event.stage}"
+            self._progress.update(self._one, completed=event.done, total=event.total, description=text, visible=True)
+        elif isinstance(event, PromptsDecoded):
             text = f"{escape(name)}: class {event.class_id}"
             self._progress.update(self._one, completed=event.done, total=event.total, description=text, visible=True)
         elif isinstance(event, StageDone) and event.stage in STAGES:

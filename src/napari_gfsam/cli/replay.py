@@ -19,6 +19,7 @@ from napari_gfsam.datasets.threads import use_threads
 
 if TYPE_CHECKING:
     from napari_gfsam.api import Prediction, Segmenter
+    from napari_gfsam.api.tiles.prediction import TiledPrediction
     from napari_gfsam.io.records import InputRecord, ReferenceRecord, RunRecord
 
 EXAMPLES = """
@@ -45,7 +46,7 @@ class ReplayOptions:
 class Replayed:
     """A repeated run, and sentences about what was not as the record says."""
 
-    prediction: "Prediction"
+    prediction: "Prediction | TiledPrediction"
     picture: ReadPicture
     inputs: tuple[Path, ...]
     differences: tuple[str, ...]
@@ -91,6 +92,7 @@ def repeat(record: "RunRecord", folder: Path) -> Replayed:
         If a picture came from no file, is not found or cannot be read.
     """
     from napari_gfsam.api import Segmenter
+    from napari_gfsam.api.scale import tiling_of
     from napari_gfsam.core.config import GFSAMConfig
     from napari_gfsam.imaging import PixelRecipe
 
@@ -105,7 +107,8 @@ def repeat(record: "RunRecord", folder: Path) -> Replayed:
     differences += _changed(record.target, picture.record)
     with TargetsProgress(1) as progress:
         progress.begin(target.name)
-        prediction = predict(segmenter, picture, progress, target.name).with_decisions(record.decisions)
+        found = predict(segmenter, picture, progress, target.name, tiling_of(record.tiling) or "whole")
+        prediction = found.with_decisions(record.decisions)
     return Replayed(prediction, picture, (*inputs, target), tuple(differences))
 
 
@@ -148,7 +151,7 @@ def find_input(found: "InputRecord", folder: Path) -> Path:
     raise CommandError(f"{found.name} is neither at {found.path} nor beside the record; put it back there.")
 
 
-def compare(record: "RunRecord", prediction: "Prediction", path: Path) -> tuple[bool, str]:
+def compare(record: "RunRecord", prediction: "Prediction | TiledPrediction", path: Path) -> tuple[bool, str]:
     """Compare new labels with the recorded ones: whether they are the same, and the verdict in words."""
     from napari_gfsam.io.readers import ImageFileError, read_labels
     from napari_gfsam.io.records import labels_hash

@@ -13,7 +13,16 @@ from napari_gfsam.cli.choosing import choice_of
 from napari_gfsam.cli.commands import Stopped
 from napari_gfsam.cli.console import complain, say, table
 from napari_gfsam.cli.errors import FAILED, OK, UsageError
-from napari_gfsam.cli.inputs import PaintOptions, class_specs_of, recipe_beside, recipe_of, region_of, settings_of
+from napari_gfsam.cli.inputs import (
+    PaintOptions,
+    class_specs_of,
+    pixels_of,
+    recipe_beside,
+    recipe_of,
+    region_of,
+    scale_of,
+    settings_of,
+)
 from napari_gfsam.cli.progress import TargetsProgress
 from napari_gfsam.cli.stack_options import StackOptions
 from napari_gfsam.cli.stacks import segment_stacks
@@ -100,6 +109,14 @@ class SegmentOptions(StackOptions):
     channel_axis: Annotated[
         int | None, typer.Option(metavar="AXIS", help="Axis of channels in files with three axes.")
     ] = None
+    tile: Annotated[
+        str,
+        typer.Option(metavar="auto|whole|N", help="Look at targets in tiles: where needed, never, of N pixels a side."),
+    ] = "auto"
+    pixel_size: Annotated[
+        str,
+        typer.Option(metavar="REF,TARGET", help="Side of a pixel in references and targets, where they differ."),
+    ] = ""
     overlay: Annotated[bool, typer.Option(help="Write an overlay PNG for people.")] = True
     points: Annotated[bool, typer.Option(help="Draw the prompts on the overlay.")] = False
     overwrite: Annotated[
@@ -202,6 +219,8 @@ def plan_of(options: SegmentOptions) -> Plan:
         models=choice_of(options),
         settings=settings_of(options.preset, options.setting),
         recipe=recipe_beside(options.pack, recipe_of(options)),
+        scale=scale_of(options.tile),
+        pixel_sizes=pixels_of(options.pixel_size),
         label_format=options.label_format.value,
         overlay=options.overlay,
         points=options.points,

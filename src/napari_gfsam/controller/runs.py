@@ -165,7 +165,7 @@ class _Run:
         yield TargetDone(plane, prediction.labels, target_score(prediction), prediction.reason, self._run)
 
     def _predict(self, target: TargetPlane, picture: Future[NDArray[Any]]) -> Generator[RunEvent, None, Prediction]:
-        from napari_gfsam.api import PredictionReady
+        from napari_gfsam.api import Prediction, PredictionReady
 
         plane, source = target
         self._k += 1
@@ -179,6 +179,8 @@ class _Run:
         segmenter = self._segmenter_of(plane)
         for event in segmenter.segment_events(pixels, recipe=source.recipe, record=record):
             if isinstance(event, PredictionReady):
+                if not isinstance(event.prediction, Prediction):
+                    raise RuntimeError("A picture was cut that was to be looked at whole; please report this.")
                 self._meter.target_found()
                 return event.prediction
             yield self._progress(self._count(event), plane)

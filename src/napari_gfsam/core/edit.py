@@ -125,8 +125,8 @@ def edited(
     }
 
 
-class _Draft:
-    """One class while decisions are replayed: its prompts without their masks."""
+class Draft:
+    """One class while decisions are replayed: its prompts (pixels, clusters, statuses) without their masks."""
 
     def __init__(self, trace: ClassTrace) -> None:
         self.class_id = trace.spec.id
@@ -173,44 +173,60 @@ class _Draft:
         return int(self.cluster.max()) + 1 if len(self.cluster) else 0
 
 
-def _replayed(traces: Mapping[int, ClassTrace], edits: Iterable[Edit]) -> dict[int, _Draft]:
+def _replayed(traces: Mapping[int, ClassTrace], edits: Iterable[Edit]) -> dict[int, Draft]:
     """Drafts by class id, the gates' statuses changed by all decisions in order."""
-    drafts = {class_id: _Draft(trace) for class_id, trace in traces.items()}
+    drafts = drafts_of(traces)
     for edit in edits:
-        draft = _draft(drafts, edit.class_id)
-        match edit:
-            case SetStatus():
-                draft.set_status(edit.prompt, edit.status)
-            case SetClusterStatus():
-                draft.status[draft.members(edit.cluster)] = edit.status
-            case AddPoint():
-                _add_point(draft, edit)
-            case MoveCluster():
-                _move(draft, _draft(drafts, edit.to_class), edit.cluster)
+        replay(drafts, edit)
     return drafts
 
 
-def _draft(drafts: Mapping[int, _Draft], class_id: int) -> _Draft:
+def drafts_of(traces: Mapping[int, ClassTrace]) -> dict[int, Draft]:
+    """Return drafts by class id, without any decision."""
+    return {class_id: Draft(trace) for class_id, trace in traces.items()}
+
+
+def replay(drafts: Mapping[int, Draft], edit: Edit) -> None:
+    """Change drafts by one decision.
+
+    Raises
+    ------
+    ValueError
+        If a class, prompt or cluster is not there, or a cluster cannot be moved.
+    """
+    draft = _draft(drafts, edit.class_id)
+    match edit:
+        case SetStatus():
+            draft.set_status(edit.prompt, edit.status)
+        case SetClusterStatus():
+            draft.status[draft.members(edit.cluster)] = edit.status
+        case AddPoint():
+            _add_point(draft, edit)
+        case MoveCluster():
+            _move(draft, _draft(drafts, edit.to_class), edit.cluster)
+
+
+def _draft(drafts: Mapping[int, Draft], class_id: int) -> Draft:
     if class_id not in drafts:
         raise ValueError(f"There is no class {class_id} here; the classes are {', '.join(map(str, drafts))}.")
     return drafts[class_id]
 
 
-def _add_point(draft: _Draft, edit: AddPoint) -> None:
+def _add_point(draft: Draft, edit: AddPoint) -> None:
     pixel = np.array([edit.model_xy], dtype=np.int64)
     helpers = np.zeros((0, 2), dtype=np.int64) if edit.positive else _accepted_near(draft, pixel)
     prompt = _Decoded(((*edit.model_xy, 1), *((int(x), int(y), 0) for x, y in helpers)))
     draft.append(pixel, [prompt], Status.ON_BY_HAND if edit.positive else Status.ERASER)
 
 
-def _accepted_near(draft: _Draft, pixel: IntArray) -> IntArray:
+def _accepted_near(draft: Draft, pixel: IntArray) -> IntArray:
     """(K, 2) pixels of the accepted prompts nearest to a (1, 2) pixel."""
     accepted = draft.model_xy[draft.accepted()]
     distance = np.linalg.norm(accepted - pixel, axis=1)
     return accepted[np.argsort(distance, kind="stable")[:NEGATIVE_HELPERS]]
 
 
-def _move(source: _Draft, target: _Draft, cluster: int) -> None:
+def _move(source: Draft, target: Draft, cluster: int) -> None:
     if source is target:
         raise ValueError(f"Cluster {cluster} is in class {source.class_id} already; choose another class.")
     members = source.members(cluster)
@@ -226,7 +242,7 @@ def _move(source: _Draft, target: _Draft, cluster: int) -> None:
 class _Logits:
     """Mask logits by origin: from the traces where they are, else decoded."""
 
-    def __init__(self, traces: Mapping[int, ClassTrace], drafts: Mapping[int, _Draft], bank: MaskBank) -> None:
+    def __init__(self, traces: Mapping[int, ClassTrace], drafts: Mapping[int, Draft], bank: MaskBank) -> None:
         self._traces, self._bank = traces, bank
         self._known: dict[_Origin, FloatArray] = {}
         for class_id, draft in drafts.items():
@@ -245,7 +261,7 @@ class _Logits:
         return self._known[origin]
 
 
-def _assembled(trace: ClassTrace, old: _Draft, new: _Draft, logits: _Logits, frame: Frame) -> ClassTrace:
+def _assembled(trace: ClassTrace, old: Draft, new: Draft, logits: _Logits, frame: Frame) -> ClassTrace:
     """One class's trace: the masks that both lists share stay, later ones are put behind them."""
     pairs = zip(old.added, new.added, strict=False)
     shared = next((i for i, (one, other) in enumerate(pairs) if one != other), min(len(old.added), len(new.added)))
@@ -258,7 +274,7 @@ def _assembled(trace: ClassTrace, old: _Draft, new: _Draft, logits: _Logits, fra
     return replace(trace, graph=MaskGraph(trace.graph.coverage, new.cluster), status=new.status)
 
 
-def _same(trace: ClassTrace, draft: _Draft) -> bool:
+def _same(trace: ClassTrace, draft: Draft) -> bool:
     return np.array_equal(trace.status, draft.status) and np.array_equal(trace.graph.cluster, draft.cluster)
 
 

@@ -32,12 +32,15 @@ if TYPE_CHECKING:
     from napari_gfsam.core.masks import MaskBank
     from napari_gfsam.core.types import (
         Answer,
+        ClassSpec,
         EncodedClass,
         ImageFeatures,
         MaskGraph,
         MaskSamples,
+        PictureRange,
         PointPrompts,
         SimilarityMaps,
+        UnitTokens,
     )
 
 
@@ -69,6 +72,15 @@ class PromptsDecoded:
     total: int
 
 
+@dataclass(frozen=True, slots=True)
+class TilesDone:
+    """Tiles of a picture are ``encoded`` or ``read``: `done` of `total`."""
+
+    stage: str
+    done: int
+    total: int
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Finished:
     """The image is done: its answer, and per class id what re-merging needs."""
@@ -77,7 +89,7 @@ class Finished:
     traces: Mapping[int, ClassTrace]
 
 
-Event = StageDone | PromptsDecoded | Finished
+Event = StageDone | PromptsDecoded | TilesDone | Finished
 
 
 def segment_image(
@@ -117,9 +129,10 @@ def judge(
     target: Tensor,
     *,
     config: GFSAMConfig,
+    picture: PictureRange | None = None,
 ) -> Gates:
     """Put every prompt through both gates (paper 4.3); `target` holds the (n, C) unit rows of the target."""
-    positive = positive_gate(samples, graph, maps, config)
+    positive = positive_gate(samples, graph, maps, config, picture)
     consistent = consistency_gate(samples, graph, prompts.grid_xy, target, config)
     status = merge_status(positive.passed, consistent)
     return Gates(positive.passed, consistent, positive.cluster_score, status)
@@ -134,8 +147,58 @@ class _Reading:
     logits: FloatArray
     graph: MaskGraph
     gates: Gates
+    covered: FloatArray
     found_again: float
     background_removed: bool
+
+    def trace(self, spec: ClassSpec, maps: SimilarityMaps) -> ClassTrace:
+        """Return what re-merging needs; `maps` give the masks their values."""
+        masks = mask_stack(self.logits, maps)
+        gates, again, removed = self.gates, self.found_again, self.background_removed
+        return ClassTrace(spec, maps, self.prompts, masks, self.graph, gates, gates.status, again, removed)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TileView:
+    """One class in one tile of a picture, as `core.survey` found it over all tiles.
+
+    Parameters
+    ----------
+    units
+        Unit rows, normalised over the whole picture.
+    maps
+        Similarity maps of the tile.
+    values
+        The maps without any projection: they give masks their confidence.
+    picture
+        The range of the maps over the whole picture.
+    """
+
+    units: UnitTokens
+    maps: SimilarityMaps
+    values: SimilarityMaps
+    picture: PictureRange
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TileReading:
+    """What a tile makes of a class: its trace, and the (grid, grid) share of every cell that the answer covers."""
+
+    trace: ClassTrace
+    covered: FloatArray
+
+
+def read_tile(
+    target: ImageFeatures, encoded: EncodedClass, config: GFSAMConfig, bank: MaskBank, view: TileView
+) -> Generator[Event, None, TileReading]:
+    """Read one class in one tile of a picture; ``background_projection`` is ``on`` or ``off`` here.
+
+    Yields
+    ------
+    As `segment_image`. Returns the reading; it is not scored, for that is done over the whole picture.
+    """
+    reading = yield from _read(target, encoded, config, bank, view)
+    return TileReading(reading.trace(encoded.spec, view.values), reading.covered)
 
 
 def _segment_class(
@@ -150,22 +213,22 @@ def _segment_class(
         second = yield from _read(target, encoded, replace(config, background_projection="on"), bank)
         best = max(first, second, key=lambda reading: reading.found_again)
     watch = Watch()
-    masks = mask_stack(best.logits, first.maps)
+    trace = best.trace(encoded.spec, first.maps)
     yield StageDone("merge", encoded.spec.id, watch.lap())
-    status, score = best.gates.status, best.found_again
-    return ClassTrace(
-        encoded.spec, first.maps, best.prompts, masks, best.graph, best.gates, status, score, best.background_removed
-    )
+    return trace
 
 
 def _read(
-    target: ImageFeatures, encoded: EncodedClass, config: GFSAMConfig, bank: MaskBank
+    target: ImageFeatures, encoded: EncodedClass, config: GFSAMConfig, bank: MaskBank, view: TileView | None = None
 ) -> Generator[Event, None, _Reading]:
     class_id, watch = encoded.spec.id, Watch()
-    weights = [reference.weights for reference in encoded.references]
-    units = unit_tokens(target.tokens, encoded.references, config)
-    maps = similarity_maps(units, weights, config)
-    prompts = select_points(maps, target.frame, config)
+    if view is None:
+        weights = [reference.weights for reference in encoded.references]
+        units = unit_tokens(target.tokens, encoded.references, config)
+        maps, picture = similarity_maps(units, weights, config), None
+    else:
+        units, maps, picture = view.units, view.maps, view.picture
+    prompts = select_points(maps, target.frame, config, picture)
     yield StageDone("points", class_id, watch.lap())
     for done in bank.decode(prompts.model_xy):
         yield PromptsDecoded(class_id, done, len(prompts))
@@ -173,19 +236,17 @@ def _read(
     yield StageDone("masks", class_id, watch.lap())
     samples = sample_masks(logits, prompts.model_xy, target.frame.grid)
     graph = build_graph(samples, prompts, config)
-    gates = judge(samples, graph, prompts, maps, units.target, config=config)
-    score = _score(target, encoded, samples, gates, config)
+    gates = judge(samples, graph, prompts, maps, units.target, config=config, picture=picture)
+    covered = cell_weights(np.any(samples.at_cells[gates.status == Status.KEPT], axis=0))
+    score = 0.0 if view else _score(target, encoded, covered, config)
     yield StageDone("gates", class_id, watch.lap())
-    return _Reading(maps, prompts, logits, graph, gates, score, config.background_projection == "on")
+    return _Reading(maps, prompts, logits, graph, gates, covered, score, config.background_projection == "on")
 
 
-def _score(
-    target: ImageFeatures, encoded: EncodedClass, samples: MaskSamples, gates: Gates, config: GFSAMConfig
-) -> float:
+def _score(target: ImageFeatures, encoded: EncodedClass, covered: FloatArray, config: GFSAMConfig) -> float:
     """Score an answer on the tokens as they are, background included, so that readings can be compared."""
-    accepted = np.any(samples.at_cells[gates.status == Status.KEPT], axis=0)
     units = unit_tokens(target.tokens, encoded.references, replace(config, background_projection="off"))
-    return found_again(units, [reference.weights for reference in encoded.references], cell_weights(accepted))
+    return found_again(units, [reference.weights for reference in encoded.references], covered)
 
 
 class Watch:

@@ -7,12 +7,13 @@ answers for review and chooses between two readings (``background_projection="au
 
 from __future__ import annotations
 
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
 import torch
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from torch import Tensor
 
@@ -44,6 +45,55 @@ def found_again(units: UnitTokens, weights: Sequence[GridWeights], answer: Float
         for rows, weight in zip(units.references, weights, strict=True)
     ]
     return float(torch.stack(scores).mean())
+
+
+class PictureShadow:
+    """The references found again in a picture of many tiles: where each of their tokens has its nearest one.
+
+    Parameters
+    ----------
+    weights
+        K soft masks of the class.
+    """
+
+    def __init__(self, weights: Sequence[GridWeights]) -> None:
+        self._weights = weights
+        self._nearest: list[_Nearest | None] = [None] * len(weights)
+
+    def look(self, tile: int, units: UnitTokens) -> None:
+        """Take in a tile, with unit rows that are normalised over the whole picture."""
+        for k, rows in enumerate(units.references):
+            similarity, cell = (rows @ units.target.T).max(dim=1)
+            here = _Nearest(similarity, torch.full_like(cell, tile), cell)
+            before = self._nearest[k]
+            self._nearest[k] = here if before is None else before.or_better(here)
+
+    def found_again(self, covered: Mapping[int, FloatArray]) -> float:
+        """Return the score of `found_again`; `covered` has the (grid, grid) shares by tile, missing ones are 0."""
+        scores = []
+        for nearest, weight in zip(self._nearest, self._weights, strict=True):
+            if nearest is None:
+                return 0.0
+            shadow = torch.zeros(len(nearest.cell))
+            for tile, shares in covered.items():
+                here = (nearest.tile == tile).cpu()
+                shadow[here] = torch.from_numpy(shares).flatten()[nearest.cell.cpu()[here]]
+            scores.append(_overlap(shadow, weight))
+        return float(torch.stack(scores).mean())
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Nearest:
+    """(n,) similarity, tile and cell of the nearest token of every token of a reference."""
+
+    similarity: Tensor
+    tile: Tensor
+    cell: Tensor
+
+    def or_better(self, other: _Nearest) -> _Nearest:
+        better = other.similarity > self.similarity
+        pairs = zip(fields(self), fields(other), strict=True)
+        return _Nearest(*(torch.where(better, getattr(other, b.name), getattr(self, a.name)) for a, b in pairs))
 
 
 def _overlap(shadow: Tensor, weight: GridWeights) -> Tensor:

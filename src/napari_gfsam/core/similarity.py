@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
@@ -24,7 +25,9 @@ BACKGROUND_SHARE = 0.005
 BACKGROUND_DIRECTIONS = 7
 
 
-def unit_tokens(target: Tensor, references: Sequence[ReferenceFeatures], config: GFSAMConfig) -> UnitTokens:
+def unit_tokens(
+    target: Tensor, references: Sequence[ReferenceFeatures], config: GFSAMConfig, seen: SeenReferences | None = None
+) -> UnitTokens:
     """Normalise tokens so that a product of two rows is their cosine.
 
     Parameters
@@ -35,13 +38,44 @@ def unit_tokens(target: Tensor, references: Sequence[ReferenceFeatures], config:
         Encoded references of one class.
     config
         Uses ``feature_norm`` and ``background_projection``.
+    seen
+        What `see_references` made of these references, where it is made once for many targets.
     """
-    target = target.float()
-    tokens = [reference.tokens.to(target.device).float() for reference in references]
+    seen = seen or see_references(references, config, target.device)
+    return UnitTokens(_unit_rows(seen.project(target), config), seen.units)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SeenReferences:
+    """The references of one class ready to be compared with any number of targets.
+
+    Parameters
+    ----------
+    units
+        One (n, C) tensor of unit rows a reference.
+    basis
+        (C, s) the directions of their background; ``None`` where it is kept.
+    """
+
+    units: tuple[Tensor, ...]
+    basis: Tensor | None
+
+    def project(self, tokens: Tensor) -> Tensor:
+        """Return (n, C) tokens as float32, the span of the references' background removed where that is wanted."""
+        tokens = tokens.float()
+        return tokens if self.basis is None else tokens - (tokens @ self.basis) @ self.basis.T
+
+
+def see_references(
+    references: Sequence[ReferenceFeatures], config: GFSAMConfig, device: torch.device | str = "cpu"
+) -> SeenReferences:
+    """Normalise references as `unit_tokens` does, on a device."""
+    tokens = [reference.tokens.to(device).float() for reference in references]
+    basis = None
     if config.background_projection == "on":  # "auto" is the pipeline's: it asks for both
         basis = _background_basis(tokens, [reference.weights for reference in references])
-        target, *tokens = (rows - (rows @ basis) @ basis.T for rows in (target, *tokens))
-    return UnitTokens(_unit_rows(target, config), tuple(_unit_rows(rows, config) for rows in tokens))
+    plain = SeenReferences((), basis)
+    return SeenReferences(tuple(_unit_rows(plain.project(rows), config) for rows in tokens), basis)
 
 
 def similarity_maps(units: UnitTokens, weights: Sequence[GridWeights], config: GFSAMConfig) -> SimilarityMaps:
@@ -67,6 +101,12 @@ def similarity_maps(units: UnitTokens, weights: Sequence[GridWeights], config: G
     every = torch.ones(len(units.target), dtype=torch.bool, device=units.target.device)
     allowed = _reciprocal(units, weights) if config.reciprocal_gate == "on" else every
     return SimilarityMaps(positive_mean, positive_max, negative_mean, allowed.reshape(grid, grid))
+
+
+def unit_rows(tokens: Tensor, norm: Tensor | None) -> Tensor:
+    """Return (n, C) unit rows of tokens whose channels are divided by `norm` first, (C,), where it is given."""
+    tokens = tokens if norm is None else tokens / norm.clamp_min(TINY_NORM)
+    return functional.normalize(tokens, dim=1, eps=TINY_NORM)
 
 
 def _unit_rows(tokens: Tensor, config: GFSAMConfig) -> Tensor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 
     from napari_gfsam.core.arrays import BoolArray, FloatArray, IntArray, LabelArray
     from napari_gfsam.core.frames import Frame
+
+
+#: (minimum, maximum).
+Limits: TypeAlias = tuple[float, float]
 
 
 class Status(IntEnum):
@@ -134,6 +138,21 @@ class SimilarityMaps:
     positive_max: Tensor
     negative_mean: Tensor
     allowed: Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class PictureRange:
+    """Between what a class's maps lie over a whole picture: what its tiles are stretched by and judged against.
+
+    Parameters
+    ----------
+    proposal, negative, positive
+        (minimum, maximum) of the map that proposes points, of S-mean and of S+mean.
+    """
+
+    proposal: Limits
+    negative: Limits
+    positive: Limits
 
 
 @dataclass(frozen=True, slots=True, eq=False)

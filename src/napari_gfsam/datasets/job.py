@@ -153,7 +153,7 @@ class Job:
         if begun.row is not None:
             return None
         begun.picture = picture
-        return Wanted(picture.pixels, picture.recipe, picture.record)
+        return Wanted(picture.pixels, picture.recipe, picture.record, self._plan.scale, self._plan.pixel_sizes)
 
     def _standing(self, task: Task, picture: ReadPicture) -> Row | None:
         """Return the row of a target whose outputs are there; an overlay that alone is missing is drawn again.
@@ -177,9 +177,10 @@ class Job:
     def _wanted(self, picture: ReadPicture) -> RunRecord:
         """Return the record of the run as far as it is known before."""
         from napari_gfsam import __version__
+        from napari_gfsam.api.scale import tiling_record
         from napari_gfsam.io.records import RunRecord
 
-        segmenter = self._segmenter
+        segmenter, plan = self._segmenter, self._plan
         return RunRecord(
             version=__version__,
             models=segmenter.backend.records,
@@ -187,6 +188,7 @@ class Job:
             references=tuple(reference.record for reference in segmenter.references),
             target=picture.record,
             recipe=picture.recipe.as_dict(),
+            tiling=tiling_record(segmenter.tiling(picture.size_yx, plan.scale, plan.pixel_sizes)),
         )
 
     def _finish(self, begun: _Begun, outcome: Outcome) -> Row:
@@ -207,7 +209,7 @@ class Job:
             raise RuntimeError("A target ended without an answer; please report this.")
         paths, device = self._plan.paths(task.name), self._segmenter.backend.device
         record = replace(prediction.record(), environment={"device": device.name, "precision": device.precision})
-        drawing = drawing_of(picture, prediction, points=self._plan.points)
+        drawing = drawing_of(picture, prediction, points=self._plan.points) if picture.in_memory else None
         write_outputs(paths, prediction.labels, record, drawing)
         row = row_of(record, number=task.number, labels=str(paths.labels))
         return replace(row, file=task.path, device=device.reason)
@@ -224,5 +226,5 @@ def _draw_again(paths: OutputPaths, picture: ReadPicture) -> None:
     from napari_gfsam.io.readers import read_labels
     from napari_gfsam.io.writers import write_overlay
 
-    if paths.overlay is not None:
-        write_overlay(paths.overlay, to_rgb(picture.pixels, picture.recipe), read_labels(paths.labels))
+    if paths.overlay is not None and picture.in_memory:
+        write_overlay(paths.overlay, to_rgb(picture.whole(), picture.recipe), read_labels(paths.labels))

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_gfsam.api import Prediction
+    from napari_gfsam.api.tiles.prediction import TiledPrediction
     from napari_gfsam.datasets.pictures import ReadPicture
     from napari_gfsam.imaging import OverlayPoints
     from napari_gfsam.io.records import RunRecord
@@ -177,7 +178,7 @@ def job_key(record: RunRecord) -> tuple[Any, ...]:
         for reference in record.references
     )
     target = (record.target.content_hash, _frozen(record.recipe))
-    return record.models, _frozen(record.settings), references, target, record.decisions
+    return record.models, _frozen(record.settings), references, target, record.decisions, record.tiling
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -189,17 +190,19 @@ class Drawing:
     points: OverlayPoints | None = None
 
 
-def drawing_of(picture: ReadPicture, prediction: Prediction, *, points: bool, truth: Any = None) -> Drawing:
+def drawing_of(
+    picture: ReadPicture, prediction: Prediction | TiledPrediction, *, points: bool, truth: Any = None
+) -> Drawing:
     """Return what the overlay of a prediction shows."""
     from napari_gfsam.imaging import OverlayPoints, to_rgb
 
     table = prediction.points
     dots = OverlayPoints(table.points_yx, table.status) if points else None
-    return Drawing(to_rgb(picture.pixels, picture.recipe), truth, dots)
+    return Drawing(to_rgb(picture.whole(), picture.recipe), truth, dots)
 
 
-def write_outputs(paths: OutputPaths, labels: NDArray[Any], record: RunRecord, drawing: Drawing) -> None:
-    """Write overlay and label image, then the record, which marks that all is done.
+def write_outputs(paths: OutputPaths, labels: NDArray[Any], record: RunRecord, drawing: Drawing | None) -> None:
+    """Write overlay (of a drawing) and label image, then the record, which marks that all is done.
 
     Raises
     ------
@@ -211,7 +214,7 @@ def write_outputs(paths: OutputPaths, labels: NDArray[Any], record: RunRecord, d
 
     # An old record must not vouch for new labels if the run is cut here.
     paths.record.unlink(missing_ok=True)
-    if paths.overlay is not None:
+    if paths.overlay is not None and drawing is not None:
         write_overlay(paths.overlay, drawing.rgb, labels, truth=drawing.truth, points=drawing.points)
     write_labels(paths.labels, labels)
     placed = place_record(record, paths.record.resolve().parent)

@@ -11,19 +11,43 @@ if TYPE_CHECKING:
 
     from napari_gfsam.api import Segmenter
     from napari_gfsam.core.types import ClassSpec
-    from napari_gfsam.imaging import PixelRecipe
+    from napari_gfsam.imaging import PictureSource, PixelRecipe
     from napari_gfsam.io.records import InputRecord
 
 Region = tuple[int, int, int, int]
+#: Bytes above which a file is not read whole.
+LARGE_BYTES = 2**28
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ReadPicture:
-    """A picture that was read, how it becomes RGB and what records say of it."""
+    """A picture that was read or, where it is large, opened; how it becomes RGB and what records say of it."""
 
-    pixels: NDArray[Any]
+    pixels: NDArray[Any] | PictureSource
     recipe: PixelRecipe
     record: InputRecord
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether its pixels are here; a picture read in parts is too large for an overlay."""
+        from napari_gfsam.imaging import PictureSource
+
+        return not isinstance(self.pixels, PictureSource)
+
+    @property
+    def size_yx(self) -> tuple[int, int]:
+        """(height, width), pixels."""
+        from napari_gfsam.imaging.source import source_of
+
+        return source_of(self.pixels, self.recipe).size_yx
+
+    def whole(self) -> NDArray[Any]:
+        """Return all pixels."""
+        from napari_gfsam.imaging.source import source_of
+
+        source = source_of(self.pixels, self.recipe)
+        height, width = source.size_yx
+        return source.read(slice(0, height), slice(0, width))
 
 
 def read_picture_file(path: Path, recipe: PixelRecipe) -> ReadPicture:
@@ -35,9 +59,15 @@ def read_picture_file(path: Path, recipe: PixelRecipe) -> ReadPicture:
         If the file is no picture (`io.readers.ImageFileError`).
     """
     from napari_gfsam.imaging import array_hash
+    from napari_gfsam.imaging.source import source_hash
+    from napari_gfsam.io.large import PART_SUFFIXES, open_picture
     from napari_gfsam.io.readers import read_picture
     from napari_gfsam.io.records import InputRecord
 
+    if path.suffix.lower() in PART_SUFFIXES and _bytes(path) > LARGE_BYTES and recipe.channel_axis is None:
+        source = open_picture(path)
+        record = InputRecord(path.name, source_hash(source), source.shape, str(absolute(path)))
+        return ReadPicture(source, recipe, record)
     picture = read_picture(path, channel_axis=recipe.channel_axis)
     if picture.channel_axis is not None:
         recipe = replace(recipe, channel_axis=picture.channel_axis)
@@ -87,7 +117,7 @@ def add_painting(segmenter: Segmenter, painting: Painting, recipe: PixelRecipe) 
     labels, labels_record = read_label_file(painting.labels)
     try:
         segmenter.add_reference(
-            picture.pixels,
+            picture.whole(),
             labels,
             classes=painting.classes,
             ignore=painting.ignore,
@@ -102,3 +132,8 @@ def add_painting(segmenter: Segmenter, painting: Painting, recipe: PixelRecipe) 
 def absolute(path: Path) -> Path:
     """Return a path as records and comparisons name it."""
     return Path(path).expanduser().resolve()
+
+
+def _bytes(path: Path) -> int:
+    """Size of a file; 0 where it is none, which whoever reads it says better."""
+    return path.stat().st_size if path.is_file() else 0

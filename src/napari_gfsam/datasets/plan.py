@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from napari_gfsam.api import Segmenter
     from napari_gfsam.api.choice import ModelChoice
+    from napari_gfsam.api.scale import PixelSizes, Scale
     from napari_gfsam.core.config import GFSAMConfig
     from napari_gfsam.imaging import PixelRecipe
 
@@ -40,6 +41,10 @@ class Plan:
         A `GFSAMConfig`; the preset ``tuned`` when None.
     recipe
         How pixel values become RGB; ``PixelRecipe()`` when None.
+    scale
+        ``auto``, ``whole`` or the side of the target's tiles in pixels.
+    pixel_sizes
+        Sides of a pixel of references and targets; alike when None.
     label_format
         ``tif`` or ``png``.
     overlay, points
@@ -56,6 +61,8 @@ class Plan:
     models: ModelChoice | None = None
     settings: GFSAMConfig | None = None
     recipe: PixelRecipe | None = None
+    scale: Scale = "auto"
+    pixel_sizes: PixelSizes | None = None
     label_format: str = "tif"
     overlay: bool = True
     points: bool = False
@@ -125,6 +132,7 @@ class Plan:
             "models": models,
             "settings": self.settings.as_dict() if self.settings else None,
             "recipe": self.recipe.as_dict() if self.recipe else None,
+            "pixel_sizes": asdict(self.pixel_sizes) if self.pixel_sizes else None,
         }
 
     @classmethod
@@ -137,10 +145,11 @@ class Plan:
             If it is none that this version knows.
         """
         from napari_gfsam.api.choice import ModelChoice
+        from napari_gfsam.api.scale import PixelSizes
         from napari_gfsam.core.config import GFSAMConfig
         from napari_gfsam.imaging import PixelRecipe
 
-        settings, recipe = data.get("settings"), data.get("recipe")
+        settings, recipe, pixels = (data.get(name) for name in ("settings", "recipe", "pixel_sizes"))
         try:
             made = {
                 "references": tuple(map(_painting, data["references"])),
@@ -149,6 +158,7 @@ class Plan:
                 "models": ModelChoice(**data["models"]),
                 "settings": GFSAMConfig().with_settings(**settings) if settings else None,
                 "recipe": PixelRecipe.from_dict(recipe) if recipe else None,
+                "pixel_sizes": PixelSizes(**pixels) if pixels else None,
             }
             return cls(**{**data, **made})
         except (KeyError, TypeError) as error:

@@ -54,6 +54,8 @@ class Row:
         Where the models worked; empty where none ran.
     error
         Why it failed.
+    tile
+        Size of the tiles it was looked at in; empty where it was looked at whole.
     """
 
     number: int
@@ -64,6 +66,7 @@ class Row:
     seconds: float = 0.0
     device: str = ""
     error: str = ""
+    tile: str = ""
 
     @property
     def found(self) -> tuple[str, ...]:
@@ -112,7 +115,8 @@ def row_of(record: RunRecord, *, number: int = 0, state: Ended = Ended.DONE, lab
         for one in record.results
     )
     file = record.target.path or record.target.name
-    return Row(number, file, state, labels, classes, round(sum(record.seconds.values()), 3))
+    tile = "" if record.tiling is None else " x ".join(map(str, record.tiling.tile))
+    return Row(number, file, state, labels, classes, round(sum(record.seconds.values()), 3), tile=tile)
 
 
 def summary(record: RunRecord) -> str:
@@ -127,6 +131,7 @@ def describe(row: Row) -> str:
     clusters = sum(one.clusters for one in row.classes)
     counts = f"{_count(row.prompts, 'prompt')}, {_count(clusters, 'cluster')}"
     text = f"{row.seconds:.2f} s, {counts}, score {', '.join(scores)}"
+    text += f", in tiles of {row.tile} pixels" if row.tile else ""
     return f"{text} (empty: {row.reason})" if row.reason else text
 
 

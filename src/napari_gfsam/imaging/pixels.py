@@ -238,10 +238,10 @@ def _limits(array: NDArray[Any], recipe: PixelRecipe, index: int, count: int) ->
             return 0.0, 1.0
         info = np.iinfo(array.dtype)
         return float(info.min), float(info.max)
-    return _percentile_limits(array, recipe.percentiles)
+    return limits_of(array, recipe.percentiles)
 
 
-def _percentile_limits(array: NDArray[Any], percentiles: Limits) -> Limits:
+def limits_of(array: NDArray[Any], percentiles: Limits) -> Limits:
     """Return the percentiles of the finite values, or their extremes where the percentiles meet."""
     values = array.ravel()
     if values.dtype.kind == "f":

@@ -157,6 +157,26 @@ class ClassResult:
 
 
 @dataclass(frozen=True, slots=True)
+class TilingRecord:
+    """How a picture was cut.
+
+    Parameters
+    ----------
+    tile, overlap
+        (height, width) of the target's tiles and (rows, columns) that neighbours share at least, target pixels.
+    view
+        (height, width) of the references' tiles, reference pixels.
+    span
+        Cells that the painted objects span in a whole reference.
+    """
+
+    tile: tuple[int, ...]
+    overlap: tuple[int, ...]
+    view: tuple[int, ...]
+    span: float
+
+
+@dataclass(frozen=True, slots=True)
 class RunRecord:
     """How a label image was made.
 
@@ -188,6 +208,8 @@ class RunRecord:
         How the planes of a stack were put together; empty for a single picture.
     environment
         Versions and device, for people who look for the cause of a difference.
+    tiling
+        How the target was cut; ``None`` where it was looked at whole.
     format
         Of the record itself.
     """
@@ -205,6 +227,7 @@ class RunRecord:
     labels_file: str = ""
     stack: Mapping[str, Any] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
+    tiling: TilingRecord | None = None
     format: str = FORMAT
 
     def as_dict(self) -> dict[str, Any]:

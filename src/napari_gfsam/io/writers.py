@@ -17,12 +17,18 @@ from PIL import Image, PngImagePlugin
 from napari_gfsam.imaging.overlay import draw_overlay
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from numpy.typing import NDArray
 
     from napari_gfsam.imaging.overlay import OverlayPoints
 
 #: Written into label images (TIFF tag Software, PNG text Software), so that our files are told from a user's.
 SOFTWARE = "napari-gfsam"
+
+
+#: Side of the parts in which large label images are written, and bytes above which a TIFF needs 64-bit offsets.
+PART_SIDE, BIG_BYTES = 512, 2**31
 
 
 class OutputError(OSError):
@@ -94,6 +100,50 @@ def write_labels(path: Path | str, labels: NDArray[np.integer[Any]]) -> None:
         write_bytes(path, _png(_check_png(ids)))
     else:
         raise ValueError(f"Label images are written as .tif or .png, not as {path.name!r}.")
+
+
+def write_labels_by_part(
+    path: Path | str, shape: tuple[int, int], dtype: Any, read: Callable[[tuple[slice, slice]], NDArray[Any]]
+) -> None:
+    """Write a label image that need not be in memory as a tiled TIFF (deflate; BigTIFF where it is large), atomically.
+
+    Parameters
+    ----------
+    path
+        Ends in .tif or .tiff.
+    shape, dtype
+        Of the label image.
+    read
+        Gives the ids of rows and columns.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written; no half file is left.
+    """
+    import tifffile
+
+    path = Path(path)
+    hidden = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    layout = {"tile": (PART_SIDE, PART_SIDE), "compression": "zlib", "photometric": "minisblack", "software": SOFTWARE}
+    big = shape[0] * shape[1] * np.dtype(dtype).itemsize > BIG_BYTES
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            tifffile.imwrite(hidden, _parts(shape, read), shape=shape, dtype=dtype, bigtiff=big, **layout)
+            os.replace(hidden, path)
+        finally:
+            hidden.unlink(missing_ok=True)
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written ({error.strerror or error}); choose another folder.") from error
+
+
+def _parts(shape: tuple[int, int], read: Callable[[tuple[slice, slice]], NDArray[Any]]) -> Iterator[NDArray[Any]]:
+    """Yield parts row by row; tifffile fills up those at the border."""
+    for top in range(0, shape[0], PART_SIDE):
+        for left in range(0, shape[1], PART_SIDE):
+            rows, columns = slice(top, min(top + PART_SIDE, shape[0])), slice(left, min(left + PART_SIDE, shape[1]))
+            yield read((rows, columns))
 
 
 def write_picture(path: Path | str, pixels: NDArray[Any]) -> None:

@@ -9,6 +9,7 @@ from napari_gfsam.io.records import DecisionRecord, InputRecord, ModelRecord, Re
 
 PREDICTION = "napari-gfsam-prediction/1"
 REFERENCES = "napari-gfsam-references/1"
+TILE = "napari-gfsam-tile/1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,14 @@ class PredictionHeader:
     recipe: Mapping[str, Any]
     decisions: tuple[DecisionRecord, ...]
     seconds: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class TileHeader:
+    """What a stored reading of a tile says beside its arrays; `format` is `TILE`."""
+
+    format: str
+    classes: tuple[StoredClass, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,7 +50,7 @@ def pack(prediction: Prediction, references_file: str) -> tuple[PredictionHeader
         raise ValueError("The masks of this prediction have no embedding; only a Segmenter's predictions can be kept.")
     arrays: Arrays = {"tokens": array_of(scene.features.tokens), "embedding": array_of(scene.bank.embedding)}
     for class_id, trace in prediction.traces.items():
-        _put_trace(arrays, str(class_id), trace)
+        put_trace(arrays, str(class_id), trace)
     _put_others(arrays, prediction.traces, scene.bank)
     return _header(prediction, references_file), arrays
 
@@ -81,7 +81,7 @@ def unpack(
     from napari_gfsam.core.merge import merge_classes
 
     frame, settings = Frame(*header.frame), GFSAMConfig().with_settings(**header.settings)
-    traces = {found.id: _take_trace(arrays, found) for found in header.classes}
+    traces = {found.id: take_trace(arrays, found) for found in header.classes}
     decoded = _decoded(arrays, traces)
     scene = Scene(
         features=ImageFeatures(tensor_of(arrays["tokens"]), frame),
@@ -103,7 +103,7 @@ def _header(prediction: Prediction, references_file: str) -> PredictionHeader:
         format=PREDICTION,
         references_file=references_file,
         frame=(frame.height, frame.width, frame.grid),
-        classes=tuple(_stored_class(trace) for trace in prediction.traces.values()),
+        classes=tuple(stored_class(trace) for trace in prediction.traces.values()),
         models=scene.models,
         settings=prediction.settings.as_dict(),
         references=scene.references,
@@ -114,12 +114,14 @@ def _header(prediction: Prediction, references_file: str) -> PredictionHeader:
     )
 
 
-def _stored_class(trace: ClassTrace) -> StoredClass:
+def stored_class(trace: ClassTrace) -> StoredClass:
+    """Return what of a trace is no array."""
     spec = trace.spec
     return StoredClass(spec.id, spec.name, spec.negative, trace.found_again, trace.background_removed)
 
 
-def _put_trace(arrays: Arrays, prefix: str, trace: ClassTrace) -> None:
+def put_trace(arrays: Arrays, prefix: str, trace: ClassTrace) -> None:
+    """Add the arrays of a trace, each under ``prefix.name``."""
     for name in ("maps", "prompts", "graph", "gates"):
         put(arrays, f"{prefix}.{name}", getattr(trace, name))
     put(arrays, f"{prefix}.masks", fold(trace.masks.logits, trace.masks.bits))
@@ -128,7 +130,14 @@ def _put_trace(arrays: Arrays, prefix: str, trace: ClassTrace) -> None:
     arrays[f"{prefix}.status"] = array_of(trace.status)
 
 
-def _take_trace(arrays: Arrays, found: StoredClass) -> ClassTrace:
+def take_trace(arrays: Arrays, found: StoredClass) -> ClassTrace:
+    """Build a trace from what `put_trace` added under the class's id.
+
+    Raises
+    ------
+    KeyError, ValueError
+        If something is missing or does not fit.
+    """
     prefix = str(found.id)
     logits, bits = unfold(take(arrays, f"{prefix}.masks", CompactMasks))
     return ClassTrace(

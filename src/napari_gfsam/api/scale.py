@@ -1,0 +1,212 @@
+"""At which scale a target is looked at: whole, or in tiles. One rule, from the painted objects and pixel sizes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+import numpy as np
+
+from napari_gfsam.imaging.tiles import Size, TileGrid
+from napari_gfsam.io.records import TilingRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from napari_gfsam.api.reference import Reference
+    from napari_gfsam.core.arrays import BoolArray
+
+#: Cells a side that every model sees of a picture, as far as the rule is concerned.
+GRID = 37
+#: Painted objects that span at least so many cells are left as they are; smaller ones are brought to the second number,
+#: but so that no class spans more than the third.
+SMALLEST, WANTED, LARGEST = 1.5, 4.0, 16.0
+#: Pixels a side below which a view would show nothing but blown-up pixels.
+LEAST_VIEW = 128
+#: A picture at most so much larger than a tile is not cut.
+SLACK = 1.5
+#: What neighbouring tiles share: so much of the objects' span, within these bounds of a tile's side.
+ROOM, LEAST_OVERLAP, MOST_OVERLAP = 1.5, 0.25, 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Tiling:
+    """How pictures are cut.
+
+    Parameters
+    ----------
+    tile, overlap
+        (height, width) of the target's tiles and (rows, columns) that neighbours share at least, target pixels.
+    view
+        (height, width) of the references' tiles, reference pixels.
+    span
+        Cells that the painted objects span in a whole reference.
+    """
+
+    tile: Size
+    overlap: Size
+    view: Size
+    span: float
+
+    def grid(self, shape: Size) -> TileGrid:
+        """Return the tiles of a target."""
+        return TileGrid(shape, self.tile, self.overlap)
+
+
+#: ``auto``, ``whole``, the side of the target's tiles in pixels, or what another run decided.
+Scale: TypeAlias = Literal["auto", "whole"] | int | Tiling
+
+
+@dataclass(frozen=True, slots=True)
+class PixelSizes:
+    """The side of a pixel of the references and of the target, in one unit.
+
+    Raises
+    ------
+    ValueError
+        If one is not above 0.
+    """
+
+    reference: float = 1.0
+    target: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Refuse sizes that are none."""
+        if not (self.reference > 0 and self.target > 0):
+            raise ValueError(f"Pixel sizes are above 0, not {self.reference} and {self.target}.")
+
+    @property
+    def ratio(self) -> float:
+        """Target pixels to a reference pixel."""
+        return self.reference / self.target
+
+
+def decide(
+    scale: Scale, references: Sequence[Reference], shape: Size, pixels: PixelSizes | None = None
+) -> Tiling | None:
+    """Decide whether a target is cut, and how; ``None`` leaves it whole.
+
+    ``auto``: where the painted objects span fewer than 4 cells of the 37 that a picture is seen on, references and
+    target are looked at in views in which they span 6; else a view is as large as a reference. A target at most 1.5
+    times as large as a view (in the references' pixel size) is looked at whole.
+
+    Parameters
+    ----------
+    scale
+        What was asked for.
+    references
+        The painted pictures.
+    shape
+        (height, width) of the target, pixels.
+    pixels
+        Pixel sizes, where they are known.
+
+    Raises
+    ------
+    ValueError
+        If the scale is none of the words and no number of pixels.
+    """
+    if isinstance(scale, Tiling):
+        return scale
+    if scale == "whole" or not references:
+        return None
+    ratio = (pixels or PixelSizes()).ratio
+    spans = painted_spans(references)
+    side = _side(*_middle(references))
+    span = GRID * min(spans.values()) / side
+    if scale == "auto":
+        view = _scaled(_middle(references), 1 / magnification({id_: GRID * s / side for id_, s in spans.items()}, side))
+        tile = _scaled(view, ratio)
+    else:
+        tile = (_checked(scale), _checked(scale))
+        view = _scaled(tile, 1 / ratio)
+    if _side(*shape) <= SLACK * _side(*tile):
+        return None
+    share = np.clip(ROOM * max(spans.values()) / _side(*view), LEAST_OVERLAP, MOST_OVERLAP)
+    return Tiling(tile, _scaled(tile, float(share), least=0), view, round(span, 2))
+
+
+def magnification(spans: dict[int, float], side: float) -> float:
+    """Return how much larger than in a whole reference objects are to be seen, at least 1.
+
+    Parameters
+    ----------
+    spans
+        By class id, cells that its painted objects span in a whole reference.
+    side
+        Of a reference, pixels.
+    """
+    smallest, largest = min(spans.values()), max(spans.values())
+    if smallest >= SMALLEST:
+        return 1.0
+    return max(1.0, min(WANTED / smallest, LARGEST / largest, side / LEAST_VIEW))
+
+
+def painted_spans(references: Sequence[Reference]) -> dict[int, float]:
+    """Return by class id the span of its painted objects, reference pixels, the median over the references.
+
+    The span of a picture's objects is the side of a square as large as the piece of paint in which the median painted
+    pixel lies: specks of paint do not count, for they hold few pixels.
+    """
+    from napari_gfsam.core.paint import counted_pixels
+
+    found: dict[int, list[float]] = {}
+    for reference in references:
+        counts = counted_pixels(reference.labels, reference.ignore, reference.region_yx)
+        for spec in reference.classes:
+            found.setdefault(spec.id, []).append(_span((reference.labels == spec.id) & counts))
+    return {class_id: float(np.median(spans)) for class_id, spans in found.items()}
+
+
+def _span(painted: BoolArray) -> float:
+    from scipy import ndimage  # takes a while: a window opens without it
+
+    pieces, _ = ndimage.label(painted)
+    areas = np.sort(np.bincount(pieces.ravel())[1:])
+    total = np.cumsum(areas)
+    return float(np.sqrt(areas[np.searchsorted(total, total[-1] / 2)]))
+
+
+def _middle(references: Sequence[Reference]) -> Size:
+    """Median height and width of the references."""
+    height, width = np.median([reference.labels.shape for reference in references], axis=0)
+    return int(height), int(width)
+
+
+def _side(height: float, width: float) -> float:
+    return float(np.sqrt(height * width))
+
+
+def _scaled(size: Size, factor: float, least: int = 1) -> Size:
+    height, width = (max(least, round(side * factor)) for side in size)
+    return height, width
+
+
+def _checked(scale: object) -> int:
+    if isinstance(scale, bool) or not isinstance(scale, int) or scale < 16:
+        raise ValueError(f"The scale is auto, whole or the side of a tile of at least 16 pixels, not {scale!r}.")
+    return scale
+
+
+def tiling_record(tiling: Tiling | None) -> TilingRecord | None:
+    """Return what a run record says of a tiling."""
+    return None if tiling is None else TilingRecord(tiling.tile, tiling.overlap, tiling.view, tiling.span)
+
+
+def tiling_of(record: TilingRecord | None) -> Tiling | None:
+    """Return the tiling that a run record describes.
+
+    Raises
+    ------
+    ValueError
+        If a size is not two numbers.
+    """
+    if record is None:
+        return None
+    return Tiling(_pair(record.tile), _pair(record.overlap), _pair(record.view), record.span)
+
+
+def _pair(size: tuple[int, ...]) -> Size:
+    if len(size) != 2:
+        raise ValueError(f"The record's tiling has {len(size)} numbers where height and width are expected.")
+    return size[0], size[1]

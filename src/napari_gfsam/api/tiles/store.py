@@ -1,0 +1,98 @@
+"""What a tiled answer keeps on disk while somebody may correct it: tokens, embeddings and traces, tile by tile."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import weakref
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_gfsam.api.stored.file import read, to_bytes
+from napari_gfsam.api.stored.header import TILE, TileHeader
+from napari_gfsam.api.stored.parts import array_of, tensor_of
+from napari_gfsam.api.stored.prediction import put_trace, stored_class, take_trace
+from napari_gfsam.io.writers import OutputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from torch import Tensor
+
+    from napari_gfsam.api.stored.file import Arrays
+    from napari_gfsam.core.types import ClassTrace
+
+
+class TileStore:
+    """A folder of our own for temporary files; it goes when nobody holds the store any more."""
+
+    def __init__(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="napari-gfsam-tiles-"))
+        # Where tokens and embeddings lie when it is not this one; held as long as one of its siblings.
+        self._first: TileStore | None = None
+        self._remove = weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
+
+    def sibling(self) -> TileStore:
+        """Return a store that shares tokens and embeddings with this one and has no traces yet."""
+        other = TileStore()
+        other._first = self._shared
+        return other
+
+    @property
+    def _shared(self) -> TileStore:
+        return self._first or self
+
+    def put_tokens(self, tile: int, tokens: Tensor) -> None:
+        """Keep a tile's (n, C) tokens.
+
+        Raises
+        ------
+        napari_gfsam.io.writers.OutputError
+            If there is no room for temporary files.
+        """
+        self._shared._write(f"{tile}.tokens", TileHeader(TILE), {"tokens": array_of(tokens)})
+
+    def tokens(self, tile: int) -> Tensor:
+        """Return a tile's (n, C) tokens."""
+        return tensor_of(self._shared._read(f"{tile}.tokens")[1]["tokens"])
+
+    def put_embedding(self, tile: int, embedding: Tensor) -> None:
+        """Keep what a tile's prompts are decoded from; errors as `put_tokens`."""
+        self._shared._write(f"{tile}.embedding", TileHeader(TILE), {"embedding": array_of(embedding)})
+
+    def embedding(self, tile: int) -> Tensor | None:
+        """Return a tile's embedding, ``None`` where it was never needed."""
+        if not (self._shared.folder / f"{tile}.embedding").is_file():
+            return None
+        return tensor_of(self._shared._read(f"{tile}.embedding")[1]["embedding"])
+
+    def put_traces(self, tile: int, reading: str, traces: Iterable[ClassTrace]) -> None:
+        """Keep the traces of a tile in one reading; errors as `put_tokens`."""
+        arrays: Arrays = {}
+        classes = []
+        for trace in traces:
+            put_trace(arrays, str(trace.spec.id), trace)
+            classes.append(stored_class(trace))
+        self._write(f"{tile}.{reading}", TileHeader(TILE, tuple(classes)), arrays)
+
+    def traces(self, tile: int, reading_of: Mapping[int, str]) -> dict[int, ClassTrace]:
+        """Return the traces of a tile by class id, each in the reading that is wanted of its class."""
+        found: dict[int, ClassTrace] = {}
+        for reading in sorted(set(reading_of.values())):
+            header, arrays = self._read(f"{tile}.{reading}")
+            wanted = (one for one in header.classes if reading_of[one.id] == reading)
+            found |= {one.id: take_trace(arrays, one) for one in wanted}
+        return {class_id: found[class_id] for class_id in reading_of}
+
+    def _write(self, name: str, header: TileHeader, arrays: Arrays) -> None:
+        path = self.folder / name
+        try:
+            path.write_bytes(to_bytes(header, arrays))
+        except OSError as error:
+            raise OutputError(
+                f"There is no room for temporary files in {self.folder} ({error.strerror or error}); "
+                "free some, or set TMPDIR to another folder."
+            ) from error
+
+    def _read(self, name: str) -> tuple[TileHeader, Arrays]:
+        return read(self.folder / name, TileHeader, TILE)

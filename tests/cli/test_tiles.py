@@ -1,0 +1,76 @@
+"""``segment --tile`` and replaying what it made."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from napari_gfsam.io.readers import read_labels
+from napari_gfsam.io.records import read_record
+from napari_gfsam.io.writers import write_picture
+from tests.fakes import disc_picture
+
+pytestmark = pytest.mark.usefixtures("fake_models")
+
+
+def large(desk):
+    """A target of four pictures of discs, with its truth."""
+    four = [disc_picture(seed) for seed in range(2, 6)]
+    picture, truth = (np.block([[four[0][k], four[1][k]], [four[2][k], four[3][k]]]) for k in (1, 1))
+    picture = np.concatenate(
+        [np.concatenate([four[0][0], four[1][0]], 1), np.concatenate([four[2][0], four[3][0]], 1)], 0
+    )
+    write_picture(desk / "large.tif", picture)
+    return desk / "large.tif", truth > 0
+
+
+def test_a_large_target_is_cut_and_the_record_makes_it_again(desk):
+    target, truth = large(desk)
+    result = desk.segment(target, "--set", "max_prompts=24")
+    assert result.exit_code == 0, result.output
+    assert "in tiles of 180 x 240 pixels" in result.stdout
+    labels = read_labels(desk / "out" / "large_labels.tif") > 0
+    assert (labels & truth).sum() / (labels | truth).sum() > 0.8
+    assert read_record(desk / "out" / "large_record.json").tiling.tile == (180, 240)
+    assert "skipped" in desk.segment(target, "--set", "max_prompts=24").stdout
+    again = desk.run("replay", desk / "out" / "large_record.json")
+    assert again.exit_code == 0, again.output
+    assert again.stdout.startswith("identical (")
+
+
+def test_whole_is_whole_and_another_scale_is_another_run(desk):
+    target, _ = large(desk)
+    assert "tiles" not in desk.segment(target, "--tile", "whole").stdout
+    assert read_record(desk / "out" / "large_record.json").tiling is None
+    assert desk.segment(target, "--tile", "auto").exit_code == 1
+
+
+def test_pixel_sizes_make_tiles_larger(desk):
+    target, _ = large(desk)
+    assert desk.segment(target, "--pixel-size", "1,0.5").exit_code == 0
+    assert read_record(desk / "out" / "large_record.json").tiling is None
+
+
+@pytest.mark.parametrize("words", ["--tile small", "--tile 3", "--pixel-size 1", "--pixel-size 1,0"])
+def test_wrong_words_are_refused(desk, words):
+    result = desk.segment(desk.target("a"), *words.split())
+    assert result.exit_code == 2
+    assert "--tile" in result.stderr or "--pixel-size" in result.stderr
+
+
+def test_a_file_that_is_large_is_read_in_parts(desk, monkeypatch):
+    target, _ = large(desk)
+    import tifffile
+
+    tifffile.imwrite(desk / "plain.tif", tifffile.imread(target), photometric="rgb")
+    quick = ("--set", "max_prompts=24")
+    assert desk.segment(desk / "plain.tif", *quick).exit_code == 0
+    before = read_labels(desk / "out" / "plain_labels.tif")
+    monkeypatch.setattr("napari_gfsam.cli.inputs.LARGE_BYTES", 1000)
+    assert "skipped" in desk.segment(desk / "plain.tif", *quick).stdout
+    result = desk.segment(desk / "plain.tif", *quick, "--overwrite")
+    assert result.exit_code == 0, result.output
+    np.testing.assert_array_equal(read_labels(desk / "out" / "plain_labels.tif"), before)
+    (desk / "out" / "plain_overlay.png").unlink()
+    assert "skipped" in desk.segment(desk / "plain.tif", *quick).stdout
+    assert "plain_overlay.png" not in desk.outputs
