@@ -88,8 +88,9 @@ class Desk:
         self.prompts, self.clusters = PromptsLayer(self.ours), ClustersLayer(self.ours)
         self.sources = Sources(viewer)
         self.pictures = Pictures(viewer, self.sources)
-        self.jobs, self._fill_jobs, self._thumbnail_jobs = JobRunner(), JobRunner(), JobRunner()
-        self._getting_jobs, self._reading_jobs, self._exporting_jobs = JobRunner(), JobRunner(), JobRunner()
+        self.jobs = JobRunner()
+        self._fill_jobs, self._thumbnail_jobs, self._getting_jobs = (JobRunner(self.jobs) for _ in range(3))
+        self._reading_jobs, self._exporting_jobs = JobRunner(self.jobs), JobRunner(self.jobs)
         self.slices = Slices()
         self.thumbnails = Thumbnails(self._thumbnail_jobs)
         self.folders = Folders(self.session, self.ours, self.sources)
@@ -109,8 +110,8 @@ class Desk:
         self.stacks = Stacks(self.session, self.sheets, self.running, self.slices)
         self.overlays = Overlays(self.session, self.sources, self.sheets, self.ours, self.correcting, self.stacks)
         self.exporting = Exporting(self.session, self.sheets, self._exporting_jobs)
-        self.packs = Packs(self, JobRunner())
-        self.saving = Saving(self, JobRunner())
+        self.packs = Packs(self, JobRunner(self.jobs))
+        self.saving = Saving(self, JobRunner(self.jobs))
         self._connect()
 
     def _connect(self) -> None:
@@ -159,6 +160,7 @@ class Desk:
         self.clusters.close()
         self.sheets.close()
         self.ours.close()
+        self.jobs.end()
 
     @property
     def actions(self) -> dict[str, Callable[[], Any]]:
