@@ -1,4 +1,9 @@
-"""What the tiles of a picture say together: traces from disk, painted tile by tile into planes."""
+"""What the tiles of a picture say together: a vote at every pixel, and a person's word before all.
+
+Every tile that sees a pixel votes, the more the further from its border the pixel lies; the class is there when at
+least half of the votes are for it. So a false mask in one tile is outvoted by its neighbours, and what a border cuts by
+the tile that sees it whole.
+"""
 
 from __future__ import annotations
 
@@ -9,22 +14,27 @@ import numpy as np
 
 from napari_gfsam.api.tiles.planes import Plane
 from napari_gfsam.core.types import Status
+from napari_gfsam.imaging import Tile
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from numpy.typing import DTypeLike
+
     from napari_gfsam.api.tiles.run import TiledScene
     from napari_gfsam.api.tiles.seams import Seams
-    from napari_gfsam.core.arrays import FloatArray, LabelArray
+    from napari_gfsam.core.arrays import BoolArray, FloatArray, LabelArray
     from napari_gfsam.core.config import GFSAMConfig
     from napari_gfsam.core.frames import Frame
-    from napari_gfsam.core.types import Answer, ClassTrace
-    from napari_gfsam.imaging import Tile
-    from napari_gfsam.imaging.tiles import Box
+    from napari_gfsam.core.types import ClassTrace
+    from napari_gfsam.imaging.tiles import Box, Size
 
     Traces = Mapping[int, ClassTrace]
     #: By tile, traces with a person's decisions; all other tiles are as they were found.
     Edited = Mapping[int, Traces]
+
+
+BY_HAND_WEIGHT = 1e6
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,16 +76,10 @@ class TiledAnswer:
         return Frame(*self.scene.grid[tile].shape, self.scene.run.backend.encoder.grid)
 
     def touching(self, box: Box) -> list[Tile]:
-        """Return the tiles with an answer that share pixels with a box of the picture."""
-        whole = self.scene.grid[0]
-        around = replace(
-            whole,
-            top=box[0].start,
-            left=box[1].start,
-            height=box[0].stop - box[0].start,
-            width=box[1].stop - box[1].start,
-        )
-        return [self.scene.grid[number] for number in self.tiles if self.scene.grid[number].overlap(around)]
+        """Return the tiles that share pixels with a box of the picture, read or not."""
+        top, left = box[0].start, box[1].start
+        around = Tile(-1, top, left, box[0].stop - top, box[1].stop - left)
+        return [tile for tile in self.scene.grid if tile.overlap(around)]
 
     def holding(self, point_yx: tuple[float, float]) -> list[int]:
         """Return the tiles with an answer that hold a point of the picture, that in which it is most central first."""
@@ -91,59 +95,126 @@ class TiledAnswer:
                 found.append((away, number))
         return [number for _, number in sorted(found)]
 
-    def merged(self, tile: int, traces: Traces) -> Answer:
-        """Merge a tile; masks cut by its border, which another tile shows whole, are left out."""
+    def merged(self, tile: int, traces: Traces) -> TileAnswer:
+        """Merge a tile by itself."""
         from napari_gfsam.core.merge import merge_classes
 
-        shown = [self._shown(tile, trace) for trace in traces.values()]
-        return merge_classes(shown, self.frame(tile), self.config)
+        found = merge_classes(list(traces.values()), self.frame(tile), self.config)
+        by_hand = np.zeros(found.labels.shape, dtype=bool)
+        if any((trace.status == Status.ON_BY_HAND).any() for trace in traces.values()):
+            alone = [_by_hand(trace) for trace in traces.values()]
+            by_hand = merge_classes(alone, self.frame(tile), self.config).labels > 0
+        return TileAnswer(found.labels, found.confidence, by_hand)
 
-    def _shown(self, tile: int, trace: ClassTrace) -> ClassTrace:
-        hidden = self.seams[trace.spec.id].hidden
-        gone = np.array([(tile, int(cluster)) in hidden for cluster in trace.graph.cluster], dtype=bool)
-        gone &= trace.status == Status.KEPT
-        return replace(trace, status=np.where(gone, Status.BACKGROUND, trace.status)) if gone.any() else trace
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TileAnswer:
+    """What a tile says by itself: (h, w) labels, confidence, and where a person said so."""
+
+    labels: LabelArray
+    confidence: FloatArray
+    by_hand: BoolArray
 
 
 def paint_all(answer: TiledAnswer) -> tuple[Plane, Plane]:
     """Return labels and confidence of a whole picture, made tile by tile."""
     scene = answer.scene
-    highest = max((one.spec.id for one in scene.classes), default=0)
     size, folder = scene.grid.shape, scene.store.folder
-    labels = Plane(size, np.uint8 if highest < 256 else np.uint16, folder / "labels")
+    labels = Plane(size, _label_type(answer), folder / "labels")
     confidence = Plane(size, np.float32, folder / "confidence")
     for number in answer.tiles:
-        tile = scene.grid[number]
         found = answer.merged(number, answer.traces(number))
-        here, sure = labels.read(tile.box), confidence.read(tile.box)
-        put(here, sure, found.labels, found.confidence)
-        labels.write(tile.box, here)
-        confidence.write(tile.box, sure)
+        scene.store.put_answer(number, found.labels, found.confidence)
+    for tile in scene.grid:
+        core = scene.grid.core(tile)
+        if core[0].start < core[0].stop and core[1].start < core[1].stop:
+            here, sure = paint_box(answer, {}, core)
+            labels.write(core, here)
+            confidence.write(core, sure)
     return labels, confidence
 
 
 def paint_box(answer: TiledAnswer, edited: Edited, box: Box) -> tuple[LabelArray, FloatArray]:
-    """Return labels and confidence of a box of the picture, from all tiles that reach into it."""
+    """Return labels and confidence of a box of the picture: the vote of all tiles that reach into it."""
     shape = (box[0].stop - box[0].start, box[1].stop - box[1].start)
-    highest = max(answer.readings, default=0)
-    labels = np.zeros(shape, dtype=np.uint8 if highest < 256 else np.uint16)
-    confidence = np.zeros(shape, dtype=np.float32)
+    read, ballot = set(answer.tiles), _Ballot(shape)
     for tile in answer.touching(box):
-        found = answer.merged(tile.number, edited.get(tile.number) or answer.traces(tile.number))
         part = _shared(tile, box)
-        inside = tile.within(part)
         rows, columns = (
             slice(one.start - edge.start, one.stop - edge.start) for one, edge in zip(part, box, strict=True)
         )
-        put(labels[rows, columns], confidence[rows, columns], found.labels[inside], found.confidence[inside])
-    return labels, confidence
+        inside, weight = tile.within(part), _weight(tile, tile.within(part))
+        if tile.number in edited:
+            found = answer.merged(tile.number, edited[tile.number])
+            by_hand = found.by_hand[inside]
+            ballot.vote((rows, columns), weight, found.labels[inside], found.confidence[inside], by_hand)
+        elif tile.number in read:
+            ballot.vote((rows, columns), weight, *answer.scene.store.answer(tile.number, inside))
+        else:
+            ballot.abstain((rows, columns), weight)
+    return ballot.count(_label_type(answer))
 
 
-def put(labels: LabelArray, sure: FloatArray, new_labels: LabelArray, new_sure: FloatArray) -> None:
-    """Put one tile's answer over those before it: what is surer stays, background yields."""
-    better = (new_labels > 0) & ((labels == 0) | (new_sure > sure))
-    labels[better] = new_labels[better]
-    sure[better] = new_sure[better]
+class _Ballot:
+    """The votes at every pixel of a box."""
+
+    def __init__(self, shape: Size) -> None:
+        self._shape = shape
+        self._all = np.zeros(shape, dtype=np.float32)
+        self._votes: dict[int, FloatArray] = {}
+        self._sure: dict[int, FloatArray] = {}
+
+    def abstain(self, at: Box, weight: FloatArray) -> None:
+        """Count a tile in which nothing is likely."""
+        self._all[at] += weight
+
+    def vote(
+        self, at: Box, weight: FloatArray, labels: LabelArray, sure: FloatArray, by_hand: BoolArray | None = None
+    ) -> None:
+        """Count a tile; where a person said so, it outvotes all others."""
+        self._all[at] += weight
+        if by_hand is not None:
+            weight = np.where(by_hand, np.float32(BY_HAND_WEIGHT), weight)
+        for class_id in np.unique(labels[labels > 0]).tolist():
+            votes = self._votes.setdefault(class_id, np.zeros(self._shape, dtype=np.float32))
+            best = self._sure.setdefault(class_id, np.zeros(self._shape, dtype=np.float32))
+            mine = labels == class_id
+            votes[at] += np.where(mine, weight, np.float32(0))
+            np.maximum(best[at], np.where(mine, sure, np.float32(0)), out=best[at])
+
+    def count(self, dtype: DTypeLike) -> tuple[LabelArray, FloatArray]:
+        """Return labels and confidence."""
+        labels, sure = np.zeros(self._shape, dtype=dtype), np.zeros(self._shape, dtype=np.float32)
+        if not self._votes:
+            return labels, sure
+        ids = sorted(self._votes)
+        votes = np.stack([self._votes[class_id] for class_id in ids])
+        winner = votes.argmax(axis=0)
+        found = 2 * votes.sum(axis=0) >= self._all
+        labels[found] = np.array(ids)[winner[found]]
+        for place, class_id in enumerate(ids):
+            mine = found & (winner == place)
+            sure[mine] = self._sure[class_id][mine]
+        return labels, sure
+
+
+def _weight(tile: Tile, inside: Box) -> FloatArray:
+    """How much a tile's pixels count: by their distance from its border, 0 to 1 along each axis."""
+    along = []
+    for part, side in zip(inside, tile.shape, strict=True):
+        places = np.arange(part.start, part.stop)
+        along.append((2 * np.minimum(places, side - 1 - places) + 1).astype(np.float32) / side)
+    return np.outer(along[0], along[1])
+
+
+def _by_hand(trace: ClassTrace) -> ClassTrace:
+    """Leave out what no person switched on."""
+    kept = trace.status != Status.KEPT
+    return replace(trace, status=np.where(kept, trace.status, Status.BACKGROUND))
+
+
+def _label_type(answer: TiledAnswer) -> DTypeLike:
+    return np.uint8 if max(answer.readings, default=0) < 256 else np.uint16
 
 
 def _shared(tile: Tile, box: Box) -> Box:

@@ -115,7 +115,8 @@ class Ledger:
                 self._set(decision.class_id, np.array([_checked(index, prompts)]), Status(status))
             case "cluster_status", int(index), int(status), _, _:
                 rows = self._members(decision.class_id, index)
-                self._set(decision.class_id, self._visible(decision.class_id, rows), Status(status))
+                shown = self._visible(decision.class_id, rows) if Status(status).accepted else rows
+                self._set(decision.class_id, shown, Status(status))
             case "move", int(index), _, _, int(to_class):
                 self._move(decision.class_id, index, to_class)
             case "point", _, _, (y, x), _:

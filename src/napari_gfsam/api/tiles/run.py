@@ -202,15 +202,15 @@ def _read_tiles(
 
 
 def _read_tile(
-    scene: TiledScene, tile: Tile, surveys: list[ClassSurvey], covered: Covered, *, wanted: bool = False
+    scene: TiledScene, tile: Tile, surveys: list[ClassSurvey], covered: Covered
 ) -> Generator[Event, None, bool]:
-    """Read a tile where any class is likely in it, or it is `wanted`; tell whether it was."""
+    """Read a tile where any class is likely in it; tell whether it was."""
     from napari_gfsam.core.pipeline import read_tile
     from napari_gfsam.core.survey import is_likely
 
     features = scene.features(tile)
     seen = [(survey, list(survey.views(features.tokens))) for survey in surveys]
-    if not wanted and not any(is_likely(view, config) for _, views in seen for config, view in views):
+    if not any(is_likely(view, config) for _, views in seen for config, view in views):
         return False
     bank = scene.bank(tile)
     traces: dict[str, list[ClassTrace]] = {}

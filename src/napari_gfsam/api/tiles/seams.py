@@ -43,7 +43,7 @@ class Seams:
     numbers
         By piece, its cluster's number in the picture, from 0, in the order of tiles.
     hidden
-        Pieces cut by a tile's border whose object another tile shows whole.
+        Pieces cut by a tile's border whose object another tile shows whole: they are no clusters of their own.
     """
 
     numbers: Mapping[Piece, int]

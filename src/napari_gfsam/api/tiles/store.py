@@ -8,6 +8,8 @@ import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from napari_gfsam.api.stored.file import read, to_bytes
 from napari_gfsam.api.stored.header import TILE, TileHeader
 from napari_gfsam.api.stored.parts import array_of, tensor_of
@@ -20,7 +22,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from napari_gfsam.api.stored.file import Arrays
+    from napari_gfsam.core.arrays import FloatArray, LabelArray
     from napari_gfsam.core.types import ClassTrace
+    from napari_gfsam.imaging.tiles import Box
 
 
 class TileStore:
@@ -84,15 +88,34 @@ class TileStore:
             found |= {one.id: take_trace(arrays, one) for one in wanted}
         return {class_id: found[class_id] for class_id in reading_of}
 
+    def put_answer(self, tile: int, labels: LabelArray, confidence: FloatArray) -> None:
+        """Keep what a tile says by itself; errors as `put_tokens`."""
+        try:
+            np.save(self.folder / f"{tile}.labels.npy", labels)
+            np.save(self.folder / f"{tile}.confidence.npy", confidence)
+        except OSError as error:
+            raise self._full(error) from error
+
+    def answer(self, tile: int, box: Box) -> tuple[LabelArray, FloatArray]:
+        """Return labels and confidence of rows and columns of a tile."""
+        labels, confidence = (
+            np.array(np.load(self.folder / f"{tile}.{name}.npy", mmap_mode="r")[box])
+            for name in ("labels", "confidence")
+        )
+        return labels, confidence
+
+    def _full(self, error: OSError) -> OutputError:
+        return OutputError(
+            f"There is no room for temporary files in {self.folder} ({error.strerror or error}); "
+            "free some, or set TMPDIR to another folder."
+        )
+
     def _write(self, name: str, header: TileHeader, arrays: Arrays) -> None:
         path = self.folder / name
         try:
             path.write_bytes(to_bytes(header, arrays))
         except OSError as error:
-            raise OutputError(
-                f"There is no room for temporary files in {self.folder} ({error.strerror or error}); "
-                "free some, or set TMPDIR to another folder."
-            ) from error
+            raise self._full(error) from error
 
     def _read(self, name: str) -> tuple[TileHeader, Arrays]:
         return read(self.folder / name, TileHeader, TILE)
