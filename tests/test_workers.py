@@ -8,8 +8,9 @@ import time
 import pytest
 from qtpy.QtCore import QObject, QTimer
 
+from napari_gfsam.activity import ActivityBar
 from napari_gfsam.imaging import ImageError
-from napari_gfsam.workers import ActivityBar, JobRunner, Slices
+from napari_gfsam.workers import JobRunner, Slices
 
 pytestmark = pytest.mark.gui
 
@@ -291,7 +292,8 @@ def test_quitting_in_the_middle_of_a_run_ends_it():
     code = """
 import threading, time
 from qtpy.QtCore import QCoreApplication, QTimer
-from napari_gfsam.workers import ActivityBar, JobRunner, Slices
+from napari_gfsam.activity import ActivityBar
+from napari_gfsam.workers import JobRunner, Slices
 application = QCoreApplication([])
 runner, closed = JobRunner(), []
 def steps():
@@ -313,7 +315,8 @@ def test_a_program_that_ends_does_not_wait_for_a_run():
     code = """
 import time
 from qtpy.QtCore import QCoreApplication
-from napari_gfsam.workers import ActivityBar, JobRunner, Slices
+from napari_gfsam.activity import ActivityBar
+from napari_gfsam.workers import JobRunner, Slices
 application = QCoreApplication([])
 runner = JobRunner()
 def steps():

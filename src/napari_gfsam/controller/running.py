@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 from psygnal import Signal
 
+from napari_gfsam.activity import ActivityBar
 from napari_gfsam.controller.pace import Estimate, Pace, estimate
 from napari_gfsam.controller.runs import RunProgress, TargetDone, TargetFailed, run_targets
 from napari_gfsam.controller.warmup import models_imported
 from napari_gfsam.session.types import Target, TargetState
-from napari_gfsam.workers import ActivityBar
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
