@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import psutil
@@ -13,16 +14,22 @@ import psutil
 from napari_gfsam.io.records import read_record
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 WAIT_SECONDS = 240
 
 
-def start(command: Sequence[str], words: Sequence[object]) -> subprocess.Popen[str]:
-    """Start the program."""
+@contextmanager
+def running(command: Sequence[str], words: Sequence[object]) -> Iterator[subprocess.Popen[str]]:
+    """Start the program; what is left of it at the end is killed."""
     line = [*command, *map(str, words)]
-    return subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            kill_all(process)
 
 
 def wait_for(happened, what: str) -> None:
@@ -50,18 +57,16 @@ def kill_all(process: subprocess.Popen[str]) -> None:
 
 def kill_after(command: Sequence[str], words: Sequence[object], out: Path, done: int, seconds: float) -> int:
     """Run until so many targets are done and a moment longer, kill everything, and return how many are done."""
-    process = start(command, words)
-    wait_for(lambda: len(records(out)) >= done or process.poll() is not None, "targets")
-    time.sleep(seconds)
-    if process.poll() is None:
-        kill_all(process)
+    with running(command, words) as process:
+        wait_for(lambda: len(records(out)) >= done or process.poll() is not None, "targets")
+        time.sleep(seconds)
     return len(records(out))
 
 
 def finish(command: Sequence[str], words: Sequence[object]) -> str:
     """Run to the end and return what is said on the way."""
-    process = start(command, words)
-    said, errors = process.communicate(timeout=10 * WAIT_SECONDS)
+    with running(command, words) as process:
+        said, errors = process.communicate(timeout=10 * WAIT_SECONDS)
     if process.returncode:
         sys.stderr.write(errors)
         raise RuntimeError(f"The run ended with {process.returncode}.")

@@ -56,14 +56,16 @@ def local_cluster(place):
         cluster.close()
 
 
+def run_on(cluster, folder):
+    return killing.running((sys.executable, SCRIPT), words(folder, "out", "--scheduler", cluster.address))
+
+
 @pytest.mark.usefixtures("fake_models")
 def test_a_worker_that_is_killed_in_the_middle_is_done_without(folder):
     folder.targets(*(f"p{number}" for number in range(6)), "wait")
     folder.run(into="whole")
     begun = folder.path / "in" / "wait.begun"
-    with local_cluster(folder.path / "dask") as cluster:
-        line = (sys.executable, SCRIPT)
-        process = killing.start(line, words(folder, "out", "--scheduler", cluster.address))
+    with local_cluster(folder.path / "dask") as cluster, run_on(cluster, folder) as process:
         killing.wait_for(begun.exists, "a worker")
         holder = int(begun.read_text())
         begun.unlink()
@@ -79,31 +81,31 @@ def test_a_worker_that_is_killed_in_the_middle_is_done_without(folder):
 
 def test_ctrl_c_stops_the_workers_and_a_scheduler_that_goes_away_is_one_sentence(folder):
     folder.targets("a", "wait", "z")
-    out, begun, go = folder.path / "out", folder.path / "in" / "wait.begun", folder.path / "in" / "wait.go"
+    begun, go = folder.path / "in" / "wait.begun", folder.path / "in" / "wait.go"
+    journal = folder.path / "out" / JOURNAL
+
+    def wait_for_two():
+        killing.wait_for(lambda: begun.exists() and journal.read_text().count("\n") > 2, "two of three targets")
+
     with local_cluster(folder.path / "dask") as cluster:
-
-        def start_and_wait():
-            process = killing.start((sys.executable, SCRIPT), words(folder, "out", "--scheduler", cluster.address))
-            journal = out / JOURNAL
-            killing.wait_for(lambda: begun.exists() and journal.read_text().count("\n") > 2, "two of three targets")
-            return process
-
-        process = start_and_wait()
-        process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=killing.WAIT_SECONDS)
-        assert process.returncode == 130
-        assert errors.startswith("Note: Stopped after 2 of 3 targets")
+        with run_on(cluster, folder) as process:
+            wait_for_two()
+            process.send_signal(signal.SIGINT)
+            _, errors = process.communicate(timeout=killing.WAIT_SECONDS)
+            assert process.returncode == 130
+            assert errors.startswith("Note: Stopped after 2 of 3 targets")
         begun.unlink()
         go.touch()
         time.sleep(1)  # what was begun now sees that it is to stop
         go.unlink()
-        process = start_and_wait()
-        assert sorted(folder.labels()) == ["a_labels.tif", "z_labels.tif"]
-        cluster.scheduler.kill()
-        _, errors = process.communicate(timeout=killing.WAIT_SECONDS)
-        assert process.returncode == 1
-        assert errors.startswith(f"Error: The Dask scheduler at {cluster.address} went away; what is done stays")
-        assert len(errors.splitlines()) == 1
+        with run_on(cluster, folder) as process:
+            wait_for_two()
+            assert sorted(folder.labels()) == ["a_labels.tif", "z_labels.tif"]
+            cluster.scheduler.kill()
+            _, errors = process.communicate(timeout=killing.WAIT_SECONDS)
+            assert process.returncode == 1
+            assert errors.startswith(f"Error: The Dask scheduler at {cluster.address} went away; what is done stays")
+            assert len(errors.splitlines()) == 1
         assert sorted(folder.labels()) == ["a_labels.tif", "z_labels.tif"]
         go.touch()
 

@@ -37,15 +37,14 @@ def test_a_run_that_is_killed_goes_on_to_the_same_files(folder, workers):
 
 def test_ctrl_c_ends_all_processes_and_keeps_what_is_done(folder):
     folder.targets("a", "wait")
-    out = folder.path / "out"
-    process = killing.start(COMMAND, words(folder, "out", "--workers", "2"))
-    begun = folder.path / "in" / "wait.begun"
-    journal = out / JOURNAL
-    killing.wait_for(lambda: begun.exists() and journal.read_text().count("\n") > 1, "both workers")
-    family = psutil.Process(process.pid).children(recursive=True)
-    process.send_signal(signal.SIGINT)
-    (folder.path / "in" / "wait.go").touch()
-    _, errors = process.communicate(timeout=killing.WAIT_SECONDS)
+    out, begun = folder.path / "out", folder.path / "in" / "wait.begun"
+    with killing.running(COMMAND, words(folder, "out", "--workers", "2")) as process:
+        journal = out / JOURNAL
+        killing.wait_for(lambda: begun.exists() and journal.read_text().count("\n") > 1, "both workers")
+        family = psutil.Process(process.pid).children(recursive=True)
+        process.send_signal(signal.SIGINT)
+        (folder.path / "in" / "wait.go").touch()
+        _, errors = process.communicate(timeout=killing.WAIT_SECONDS)
     assert process.returncode == 130
     assert errors.startswith("Note: Stopped after 1 of 2 targets; what is done stays in")
     assert not any(member.is_running() for member in family)
@@ -55,13 +54,12 @@ def test_ctrl_c_ends_all_processes_and_keeps_what_is_done(folder):
 
 def test_workers_end_when_their_parent_is_killed(folder):
     folder.targets("wait", "z")
-    process = killing.start(COMMAND, words(folder, "out", "--workers", "2"))
-    begun = folder.path / "in" / "wait.begun"
-    killing.wait_for(begun.exists, "the worker")
-    family = psutil.Process(process.pid).children(recursive=True)
-    process.kill()
-    process.wait()
-    (folder.path / "in" / "wait.go").touch()
-    process.communicate()
+    with killing.running(COMMAND, words(folder, "out", "--workers", "2")) as process:
+        killing.wait_for((folder.path / "in" / "wait.begun").exists, "the worker")
+        family = psutil.Process(process.pid).children(recursive=True)
+        process.kill()
+        process.wait()
+        (folder.path / "in" / "wait.go").touch()
+        process.communicate()
     _, alive = psutil.wait_procs(family, timeout=60)
     assert alive == []
