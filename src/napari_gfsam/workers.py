@@ -17,7 +17,7 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 from weakref import finalize
 
-from qtpy.QtCore import QCoreApplication, QEvent, QObject, QTimer, Signal
+from qtpy.QtCore import QCoreApplication, QObject, QTimer, Signal
 
 from napari_gfsam.activity import ActivityBar
 from napari_gfsam.sentences import is_expected, sentence_of
@@ -211,17 +211,6 @@ class JobRunner(QObject):
         if was_running:
             self.running_changed.emit(False)
         return _wait(self._last, seconds)
-
-    def end(self) -> None:
-        """Be no more, with all runners that have this one for a parent; all must be stopped.
-
-        Now and here: the garbage collector runs on any thread, and Qt objects that it took away on the thread of a job
-        brought the process down, since the event loop ends them while it still looks at them.
-        """
-        runners = [self, *self.findChildren(JobRunner)]
-        self.deleteLater()
-        if not any(runner._delivering for runner in runners):  # else when what closes us has returned
-            QCoreApplication.sendPostedEvents(self, QEvent.Type.DeferredDelete)
 
     def _deliver(self) -> None:
         """Hand over what has come, in order; not again while a receiver of it runs an event loop of its own."""

@@ -26,13 +26,14 @@ def large(desk):
 
 def test_a_large_target_is_cut_and_the_record_makes_it_again(desk):
     target, truth = large(desk)
-    result = desk.segment(target, "--set", "max_prompts=24")
+    quick = ("--tile", "auto", "--set", "max_prompts=24")
+    result = desk.segment(target, *quick)
     assert result.exit_code == 0, result.output
     assert "in tiles of 180 x 240 pixels" in result.stdout
     labels = read_labels(desk / "out" / "large_labels.tif") > 0
     assert (labels & truth).sum() / (labels | truth).sum() > 0.8
     assert read_record(desk / "out" / "large_record.json").tiling.tile == (180, 240)
-    assert "skipped" in desk.segment(target, "--set", "max_prompts=24").stdout
+    assert "skipped" in desk.segment(target, *quick).stdout
     again = desk.run("replay", desk / "out" / "large_record.json")
     assert again.exit_code == 0, again.output
     assert again.stdout.startswith("identical (")
@@ -47,7 +48,7 @@ def test_whole_is_whole_and_another_scale_is_another_run(desk):
 
 def test_pixel_sizes_make_tiles_larger(desk):
     target, _ = large(desk)
-    assert desk.segment(target, "--pixel-size", "1,0.5").exit_code == 0
+    assert desk.segment(target, "--tile", "auto", "--pixel-size", "1,0.5").exit_code == 0
     assert read_record(desk / "out" / "large_record.json").tiling is None
 
 
@@ -63,10 +64,10 @@ def test_a_file_that_is_large_is_read_in_parts(desk, monkeypatch):
     import tifffile
 
     tifffile.imwrite(desk / "plain.tif", tifffile.imread(target), photometric="rgb")
-    quick = ("--set", "max_prompts=24")
+    quick = ("--tile", "auto", "--set", "max_prompts=24")
     assert desk.segment(desk / "plain.tif", *quick).exit_code == 0
     before = read_labels(desk / "out" / "plain_labels.tif")
-    monkeypatch.setattr("napari_gfsam.cli.inputs.LARGE_BYTES", 1000)
+    monkeypatch.setattr("napari_gfsam.datasets.pictures.LARGE_BYTES", 1000)
     assert "skipped" in desk.segment(desk / "plain.tif", *quick).stdout
     result = desk.segment(desk / "plain.tif", *quick, "--overwrite")
     assert result.exit_code == 0, result.output

@@ -10,7 +10,6 @@ import weakref
 
 import numpy as np
 import pytest
-from napari.components import ViewerModel
 
 from napari_gfsam.bridge.identity import is_ours
 from napari_gfsam.bridge.keys import KEYS
@@ -19,8 +18,7 @@ from napari_gfsam.controller.desk import Desk
 from napari_gfsam.controller.next_step import next_step
 from napari_gfsam.io.writers import write_picture
 from napari_gfsam.session.types import TargetState
-from napari_gfsam.workers import JobRunner
-from tests.controller.hands import At, fingerprint, picture
+from tests.controller.hands import fingerprint, picture
 
 pytestmark = pytest.mark.gui
 
@@ -191,14 +189,3 @@ def test_a_desk_opens_without_torch():
         "assert 'torch' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True, timeout=120)
-
-
-def test_what_runs_jobs_ends_with_the_desk(qtbot, tmp_path):
-    """Left to the garbage collector, which ran on the thread of another dock's run, it brought the process down."""
-    at, gone = At(ViewerModel(), tmp_path / "sessions", qtbot), []
-    runners = [at.desk.jobs, *at.desk.jobs.findChildren(JobRunner)]
-    for runner in runners:
-        runner.destroyed.connect(lambda: gone.append(threading.current_thread()))
-    at.close()
-    assert len(runners) == 8
-    assert gone == [threading.main_thread()] * 8

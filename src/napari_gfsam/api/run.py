@@ -10,7 +10,6 @@ from weakref import WeakKeyDictionary
 from napari_gfsam.api.prediction import Prediction, Scene
 from napari_gfsam.api.scale import decide
 from napari_gfsam.api.target import read_target
-from napari_gfsam.api.tiles.run import tiled_events
 from napari_gfsam.imaging.source import source_of
 
 if TYPE_CHECKING:
@@ -98,6 +97,8 @@ class Run:
 
         tiling = self.tiling_of(target)
         if tiling is not None:
+            from napari_gfsam.api.tiles.run import tiled_events
+
             yield from tiled_events(self, target, tiling)
             return
         picture = read_target(target)

@@ -89,8 +89,8 @@ class Desk:
         self.sources = Sources(viewer)
         self.pictures = Pictures(viewer, self.sources)
         self.jobs = JobRunner()
-        self._fill_jobs, self._thumbnail_jobs, self._getting_jobs = (JobRunner(self.jobs) for _ in range(3))
-        self._reading_jobs, self._exporting_jobs = JobRunner(self.jobs), JobRunner(self.jobs)
+        self._fill_jobs, self._thumbnail_jobs, self._getting_jobs = (JobRunner() for _ in range(3))
+        self._reading_jobs, self._exporting_jobs = JobRunner(), JobRunner()
         self.thumbnails = Thumbnails(self._thumbnail_jobs)
         self.folders = Folders(self.session, self.ours, self.sources)
         self.references = References(self.session, self.ours, self.pictures, self.folders)
@@ -106,8 +106,8 @@ class Desk:
         self.stacks = Stacks(session, sheets, self.running, self.slices)
         self.overlays = Overlays(session, sources, sheets, self.ours, self.correcting, self.stacks)
         self.exporting = Exporting(session, sheets, self._exporting_jobs)
-        self.packs = Packs(self, JobRunner(self.jobs))
-        self.saving = Saving(self, JobRunner(self.jobs))
+        self.packs = Packs(self, JobRunner())
+        self.saving = Saving(self, JobRunner())
         self._connect()
 
     def _connect(self) -> None:
@@ -156,7 +156,6 @@ class Desk:
         self.clusters.close()
         self.sheets.close()
         self.ours.close()
-        self.jobs.end()
 
     @property
     def actions(self) -> dict[str, Callable[[], Any]]:
