@@ -6,9 +6,6 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from napari_gfsam.imaging.objects import Pieces, pieces_of
 
@@ -141,6 +138,9 @@ def _areas(pieces: Pieces) -> Ids:
 
 def _groups(mine: Ids, theirs: Ids, count: int, other_count: int) -> Iterator[Ids]:
     """Split pairs into groups that share no object: small assignments instead of one of all objects."""
+    from scipy.sparse import coo_array  # takes a while: a window opens without it
+    from scipy.sparse.csgraph import connected_components
+
     if not len(mine):
         return
     size = count + other_count
@@ -152,6 +152,8 @@ def _groups(mine: Ids, theirs: Ids, count: int, other_count: int) -> Iterator[Id
 
 def _best(mine: Ids, theirs: Ids, iou: NDArray[np.float64]) -> list[tuple[int, int]]:
     """Return the pairs of one group that together overlap most."""
+    from scipy.optimize import linear_sum_assignment  # takes a while: a window opens without it
+
     rows, row = np.unique(mine, return_inverse=True)
     columns, column = np.unique(theirs, return_inverse=True)
     table = np.zeros((len(rows), len(columns)))

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy import ndimage
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -53,7 +52,15 @@ def pieces_of(labels: NDArray[np.integer[Any]], classes: Iterable[int] | None = 
     numbers = np.zeros(labels.shape, dtype=np.int32)
     class_id: list[int] = []
     for value in wanted:
-        mine, count = ndimage.label(labels == value)
-        np.add(mine, len(class_id), out=numbers, where=mine > 0, casting="same_kind")
+        count = _number(labels == value, numbers, len(class_id))
         class_id += [value] * count
     return Pieces(numbers, np.array(class_id, dtype=np.int64))
+
+
+def _number(inside: NDArray[np.bool_], numbers: NDArray[np.int32], before: int) -> int:
+    """Write the numbers of connected pieces, counted on from `before`, and return how many there are."""
+    from scipy import ndimage  # takes a while: a window opens without it
+
+    pieces, count = ndimage.label(inside)
+    np.add(pieces, before, out=numbers, where=inside, casting="same_kind")
+    return int(count)

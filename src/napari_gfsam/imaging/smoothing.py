@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy import ndimage
 
 from napari_gfsam.imaging.linking import LEAST_IOU, Linker, paired
 from napari_gfsam.imaging.objects import Pieces, pieces_of
@@ -91,6 +90,8 @@ def _smoothed(before: _Plane | None, now: _Plane | None, after: _Plane | None) -
 
 def _alone(before: _Plane, now: _Plane, after: _Plane) -> NDArray[np.bool_]:
     """Tell (n,) which objects have nothing of their class near them in either neighbour."""
+    from scipy import ndimage  # takes a while: a window opens without it
+
     boxes = ndimage.find_objects(now.pieces.numbers, max_label=len(now.pieces))
     found = [
         not any((plane.labels[box] == class_id).any() for plane in (before, after))
@@ -101,6 +102,8 @@ def _alone(before: _Plane, now: _Plane, after: _Plane) -> NDArray[np.bool_]:
 
 def _between(before: _Plane, after: _Plane, name: int) -> tuple[int, Box, NDArray[np.bool_]] | None:
     """Return class, box and mask of the shape half way between an object of two planes; ``None`` if it is empty."""
+    from scipy import ndimage  # takes a while: a window opens without it
+
     places = [int(np.flatnonzero(plane.ids == name)[0]) for plane in (before, after)]
     first, last = before.pieces.numbers == places[0] + 1, after.pieces.numbers == places[1] + 1
     box: Box = ndimage.find_objects((first | last).astype(np.uint8))[0]
@@ -110,6 +113,8 @@ def _between(before: _Plane, after: _Plane, name: int) -> tuple[int, Box, NDArra
 
 def _depth(mask: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Return how deep inside a mask each pixel lies, below 0 outside."""
+    from scipy import ndimage  # takes a while: a window opens without it
+
     padded = np.pad(mask, 1)
     deep: NDArray[np.float64] = ndimage.distance_transform_edt(padded) - ndimage.distance_transform_edt(~padded)
     return deep[1:-1, 1:-1]

@@ -90,18 +90,17 @@ def objects_of(sheet: LabelSheet) -> Objects:
         Of two axes. Without instances an object is a piece of a class (`imaging.objects`). With them it is
         all pixels of one instance and one class; labelled pixels of no instance fall into connected pieces.
     """
-    numbers = np.zeros(sheet.labels.shape, dtype=np.int32)
-    found: list[tuple[int, int]] = []  # class id, instance
-    loose = sheet.labels
-    if sheet.instances is not None:
-        pairs = pairs_of(sheet.labels, sheet.instances)
-        numbers[pairs.inside] = pairs.place + 1
-        found = list(zip(pairs.class_id.tolist(), pairs.instance.tolist(), strict=True))
-        loose = np.where(sheet.instances > 0, 0, sheet.labels)
     known = {one.id: one for one in sheet.classes}
-    pieces = pieces_of(loose, known)
-    np.add(pieces.numbers, len(found), out=numbers, where=pieces.numbers > 0)
-    found += [(class_id, 0) for class_id in pieces.class_id.tolist()]
+    instances = sheet.instances
+    pieces = pieces_of(sheet.labels if instances is None else np.where(instances > 0, 0, sheet.labels), known)
+    numbers, loose = pieces.numbers, [(class_id, 0) for class_id in pieces.class_id.tolist()]
+    found: list[tuple[int, int]] = []  # class id, instance
+    if instances is not None:
+        pairs = pairs_of(sheet.labels, instances)
+        found = list(zip(pairs.class_id.tolist(), pairs.instance.tolist(), strict=True))
+        np.add(numbers, len(found), out=numbers, where=numbers > 0)
+        numbers[pairs.inside] = pairs.place + 1
+    found += loose
     kinds = tuple(known[class_id] for class_id, _ in found)
     scores = tuple(sheet.scores.get(one, known[class_id].score) for class_id, one in found)
     return Objects(numbers, kinds, scores)
