@@ -38,10 +38,10 @@ def main() -> None:
         whole = time.perf_counter() - start
         console.print(f"undisturbed: {options.files} files in {whole:.0f} s")
         start, moments = time.perf_counter(), random.Random(options.seed)
-        for _ in range(options.kills):
-            seconds = moments.uniform(0, 1.5 * whole / options.kills)
-            done = kill_after(words, folder / "killed", seconds)
-            console.print(f"killed after {seconds:.1f} s: {done} done")
+        marks = sorted(moments.sample(range(options.files), options.kills))
+        for mark in marks:
+            done = kill_after(words, folder / "killed", mark, moments.random() * whole / options.files)
+            console.print(f"killed when {done} were done")
         finish(words, folder / "killed")
         console.print(f"{options.kills} times killed: {time.perf_counter() - start:.0f} s")
         one, other = contents(folder / "whole"), contents(folder / "killed")
@@ -68,12 +68,13 @@ def finish(words: list[str], out: Path) -> None:
     subprocess.run([*PROGRAM, *words, "-o", str(out)], check=True, stdout=subprocess.DEVNULL)
 
 
-def kill_after(words: list[str], out: Path, seconds: float) -> int:
-    """Run for so long, kill all processes of the run, and return how many targets are done."""
+def kill_after(words: list[str], out: Path, mark: int, seconds: float) -> int:
+    """Run until so many targets are done and a moment longer, kill all processes, return how many are done."""
     process = subprocess.Popen([*PROGRAM, *words, "-o", str(out)], stdout=subprocess.DEVNULL)
-    try:
-        process.wait(seconds)
-    except subprocess.TimeoutExpired:
+    while len(list(out.glob("*_record.json"))) < mark and process.poll() is None:
+        time.sleep(0.002)
+    time.sleep(seconds)
+    if process.poll() is None:
         parent = psutil.Process(process.pid)
         family = [parent, *parent.children(recursive=True)]  # the parent first: it would replace its workers
         for member in family:
