@@ -70,7 +70,7 @@ def work(folder):
     )
     desk.session.classes.rename(1, "disc")
     desk.actions["run"]()
-    wait_until(lambda: not desk.running.running)
+    wait_until(lambda: not (desk.running.running or desk.arriving.running))
     correct(desk)
     desk.actions["accept"]()
     correct(desk)
@@ -166,7 +166,7 @@ def begin(desk, folder):
     stroke(layer, np.zeros_like(rows), rows, columns, values=1)
     desk.session.classes.rename(1, "0")
     desk.actions["run"]()
-    wait_until(lambda: not desk.running.running)
+    wait_until(lambda: not (desk.running.running or desk.arriving.running))
 
 
 if __name__ == "__main__":

@@ -72,7 +72,12 @@ def choose_file(qtbot, dialog, path):
 
 
 def quiet(dock):
-    return not (dock.desk.running.running or dock.desk.exporting.running or dock.desk.packs._jobs.running)
+    return not (
+        dock.desk.running.running
+        or dock.desk.arriving.running
+        or dock.desk.exporting.running
+        or dock.desk.packs._jobs.running
+    )
 
 
 def line(dock):

@@ -48,7 +48,7 @@ def hashes(viewer):
 
 
 def finished(dock):
-    return lambda: not dock.desk.running.running
+    return lambda: not (dock.desk.running.running or dock.desk.arriving.running)
 
 
 def point_at(viewer, world):

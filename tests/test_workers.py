@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
@@ -326,6 +327,51 @@ def steps():
 runner.start(steps())
 """
     subprocess.run([sys.executable, "-c", code], check=True, timeout=30)
+
+
+def test_stopping_after_qt_has_deleted_the_runner_is_harmless():
+    """As where a program ends by an error: what Qt owns is gone before what Python owns."""
+    code = """
+from qtpy.QtCore import QCoreApplication, QObject
+from napari_gfsam.activity import ActivityBar
+from napari_gfsam.workers import JobRunner, Slices
+from qtpy.compat import isalive
+application = QCoreApplication([])
+parent = QObject()
+runner, slices = JobRunner(parent), Slices(parent)
+slices.start(part for part in (0.5, 1.0))
+parent.deleteLater()
+application.sendPostedEvents(parent, 52)  # DeferredDelete
+assert not isalive(runner)
+assert runner.stop()
+slices.finish()
+slices.cancel()
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=30)
+
+
+def test_many_answers_do_not_stop_the_event_loop(qtbot, runner, work):
+    slow, ticks = [], []
+    timer = QTimer()
+    timer.timeout.connect(lambda: ticks.append(len(slow)))
+    timer.start(1)
+    runner.reported.connect(lambda value: (time.sleep(0.02), slow.append(value)))
+    runner.start(number for number in range(8))
+    qtbot.waitUntil(lambda: not runner.running, timeout=10_000)
+    assert slow == list(range(8))
+    assert set(range(1, 8)) <= set(ticks)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only there does a thread have a priority of its own")
+def test_a_job_gives_way_to_the_window(qtbot, runner):
+    def steps():
+        yield os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+    told = []
+    runner.reported.connect(told.append)
+    runner.start(steps())
+    qtbot.waitUntil(lambda: bool(told), timeout=10_000)
+    assert told[0] == min(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) + 10, 19)
 
 
 @pytest.fixture

@@ -8,6 +8,8 @@ process while it runs and leaves a stopped generator open, which a run that hold
 from __future__ import annotations
 
 import logging
+import os
+import sys
 import threading
 import time
 from contextlib import closing
@@ -17,6 +19,7 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 from weakref import finalize
 
+from qtpy.compat import isalive
 from qtpy.QtCore import QCoreApplication, QObject, QTimer, Signal
 
 from napari_gfsam.activity import ActivityBar
@@ -31,6 +34,8 @@ POLL_MILLISECONDS = 30
 CLOSING_SECONDS = 3.0
 #: What is done on the main thread is done for so long at a time.
 SLICE_SECONDS = 0.012
+#: How much nicer than the window's thread (in Unix's sense) those of jobs are.
+NICER = 10
 logger = logging.getLogger(__name__)
 
 
@@ -81,6 +86,7 @@ class _Job:
             return None
 
     def _run(self) -> None:
+        _give_way()
         if self._before is not None:
             self._before.thread.join()
             self._before = None
@@ -207,19 +213,24 @@ class JobRunner(QObject):
         self._jobs.cancel()
         self._jobs.clear()
         self._generation += 1
-        self._timer.stop()
-        if was_running:
+        if isalive(self._timer):  # not where a program ends by an error: Qt's objects are gone before the dock
+            self._timer.stop()
+        if was_running and isalive(self):
             self.running_changed.emit(False)
         return _wait(self._last, seconds)
 
     def _deliver(self) -> None:
-        """Hand over what has come, in order; not again while a receiver of it runs an event loop of its own."""
+        """Hand over what has come, in order, as far as it is done in a moment; the rest comes with the next tick.
+
+        Not again while a receiver of it runs an event loop of its own.
+        """
         if self._delivering:
             return
         self._delivering = True
         try:
+            until = time.monotonic() + SLICE_SECONDS
             for job in tuple(self._jobs):
-                while job in self._jobs and (answer := job.take()) is not None:
+                while job in self._jobs and time.monotonic() < until and (answer := job.take()) is not None:
                     self._hand_over(job, answer)
         finally:
             self._delivering = False
@@ -245,6 +256,12 @@ class JobRunner(QObject):
             self.cancelled.emit()
 
 
+def _give_way() -> None:
+    """Let the window's thread go first where cores are scarce; threads that this one starts (torch's) do so too."""
+    if sys.platform == "linux":  # elsewhere priorities are those of whole processes
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), min(os.nice(0) + NICER, 19))
+
+
 def _wait(job: _Job | None, seconds: float) -> bool:
     """Wait for the newest thread, which waits for those before it."""
     if job is None or job.thread is threading.current_thread():
@@ -259,6 +276,13 @@ class Slices(QObject):
     One generator at a time; what it yields is what is done, 0 to 1. It is closed where the person cancels: what it did
     until then stays.
 
+    Parameters
+    ----------
+    parent
+        Owns it.
+    pause_milliseconds
+        From one slice to the next.
+
     Attributes
     ----------
     failed
@@ -267,13 +291,13 @@ class Slices(QObject):
 
     failed = Signal(str)
 
-    def __init__(self, parent: QObject | None = None) -> None:
+    def __init__(self, parent: QObject | None = None, *, pause_milliseconds: int = 0) -> None:
         super().__init__(parent)
         self._steps: Steps | None = None
         self._bar: ActivityBar | None = None
         self._inside = self._whole = False
         self._timer = QTimer(self)
-        self._timer.setInterval(0)
+        self._timer.setInterval(pause_milliseconds)
         self._timer.timeout.connect(self._slice)
 
     @property
@@ -281,7 +305,7 @@ class Slices(QObject):
         """Whether something is not finished yet."""
         return self._steps is not None
 
-    def start(self, steps: Steps, title: str, *, whole: bool = False) -> None:
+    def start(self, steps: Steps, title: str = "", *, whole: bool = False) -> None:
         """Begin a generator; an earlier one is finished first.
 
         Parameters
@@ -289,13 +313,13 @@ class Slices(QObject):
         steps
             The generator.
         title
-            For people.
+            For people; what has none is not shown in the activity dock.
         whole
             It makes no sense half done: it cannot be cancelled.
         """
         self.finish()
         self._steps, self._whole = steps, whole
-        self._bar = ActivityBar(title, self.cancel)
+        self._bar = ActivityBar(title, self.cancel) if title else None
         self._timer.start()
 
     def finish(self) -> None:
@@ -339,7 +363,8 @@ class Slices(QObject):
 
     def _end(self) -> None:
         self._steps = None
-        self._timer.stop()
+        if isalive(self._timer):
+            self._timer.stop()
         bar, self._bar = self._bar, None
         if bar is not None:
             bar.close()

@@ -84,7 +84,9 @@ class At:
 
     # A run -------------------------------------------------------------------------------------------------------
     def wait(self) -> None:
-        self.qtbot.waitUntil(lambda: not self.desk.running.running, timeout=RUN_MILLISECONDS)
+        self.qtbot.waitUntil(
+            lambda: not (self.desk.running.running or self.desk.arriving.running), timeout=RUN_MILLISECONDS
+        )
 
     def run_in_two(self, start: Callable[[], object] | None = None) -> Event:
         """Run up to the first proposal; the others go on when the event is set, however fast the machine is."""
@@ -100,6 +102,7 @@ class At:
         self.desk.session.store.put = wait_and_put
         (start or self.desk.actions["run"])()
         self.qtbot.waitUntil(lambda: self.desk.running.counts[0] > 0, timeout=RUN_MILLISECONDS)
+        self.qtbot.waitUntil(lambda: not self.desk.arriving.running, timeout=RUN_MILLISECONDS)
         self.desk.session.store.put = put
         return go_on
 

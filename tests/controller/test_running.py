@@ -31,6 +31,29 @@ def test_a_run_proposes_and_shows_the_first_at_once(at):
     assert [fingerprint(layer) for layer in at.users_layers()] == before
 
 
+def test_what_a_person_does_while_the_first_answer_is_being_shown_stays(at):
+    """Layers come one at a time, between which keys and clicks are taken."""
+    at.two_pictures(2)
+    at.run()
+    first, other = (target.plane for target in at.queue)
+    at.desk.review.go_to(other)
+    coming = at.desk.review.going_to(first)
+    next(coming)
+    at.desk.review.go_to(other)
+    at.press("skip")
+    assert at.current == first
+    assert list(coming) == []  # the skip came later than what was on its way
+    coming = at.desk.review.going_to(other)
+    next(coming)
+    next(coming)
+    assert at.current == other
+    at.desk.correcting.toggle_cluster(at.cluster_on())
+    shown = at.desk.clusters.layer.data.copy(), at.desk.clusters.layer.features.copy()
+    assert list(coming) == [None]
+    assert np.array_equal(at.desk.clusters.layer.data, shown[0])
+    assert at.desk.clusters.layer.features.equals(shown[1])
+
+
 def test_cancel_keeps_what_is_finished_and_what_was_there_before(at):
     at.painted_stack(5)
     at.run()

@@ -255,7 +255,8 @@ class Correcting:
         if clusters or self._clusters.plane != plane:
             image = prediction.clusters
             yield
-            self._clusters.show(over, plane, source.shape, image, table)
+            if self.prediction is prediction:  # not corrected meanwhile, and still under review
+                self._clusters.show(over, plane, source.shape, image, table)
         else:
             self._clusters.recolor(table)
 

@@ -54,6 +54,8 @@ if TYPE_CHECKING:
 #: Keys that work whatever layer is active; the others only where a layer of ours is.
 ANYWHERE = ("run", "try")
 UNDO = ("undo", "redo")
+#: Between the layers of an answer that arrives, so that each is drawn and clicks are taken before the next.
+PAUSE_MILLISECONDS = 30
 PLUGIN, EXAMPLE, EXAMPLE_CLASS = "napari-gfsam", "nuclei", "nucleus"
 
 
@@ -94,7 +96,8 @@ class Desk:
         self.thumbnails = Thumbnails(self._thumbnail_jobs)
         self.folders = Folders(self.session, self.ours, self.sources)
         self.references = References(self.session, self.ours, self.pictures, self.folders)
-        self.sheets, self.slices = Sheets(self.session, self.ours, self.sources, self.folders), Slices()
+        self.sheets = Sheets(self.session, self.ours, self.sources, self.folders)
+        self.slices, self.arriving = Slices(), Slices(pause_milliseconds=PAUSE_MILLISECONDS)
         session, sources, sheets = self.session, self.sources, self.sheets
         self.targets = Targets(viewer, session, self.pictures, self.folders)
         self.running = Running(session, sources, sheets, self.models, self.jobs)
@@ -115,15 +118,15 @@ class Desk:
         self.running.done.connect(self._on_done)
         self.correcting.bring = self.review.come_to
         parts = (self.running, self.correcting, self.filling, self.getting, self.exporting, self.saving, self.stacks)
-        for part in (*parts, self.slices):
+        for part in (*parts, self.slices, self.arriving):
             part.failed.connect(self.problem.emit)
         self.saving.brought_back.connect(self._on_brought_back)
         self.filling.filled.connect(self.references.refresh)
         self.ours.added.connect(self._on_our_layer)
-        self.prompts.clicked.connect(self._guarded(self.correcting.toggle_point))
-        self.prompts.deleted.connect(self._guarded(self.correcting.switch_off))
-        self.prompts.added.connect(self._guarded(partial(self._add_point, positive=True)))
-        self.clusters.clicked.connect(self._guarded(self.correcting.toggle_cluster))
+        self.prompts.clicked.connect(self.guarded(self.correcting.toggle_point))
+        self.prompts.deleted.connect(self.guarded(self.correcting.switch_off))
+        self.prompts.added.connect(self.guarded(partial(self._add_point, positive=True)))
+        self.clusters.clicked.connect(self.guarded(self.correcting.toggle_cluster))
         for follower in FOLLOWERS:  # of a dock that was closed; made anew for the next target
             self.ours.remove(follower)
         for layer in our_layers(self.viewer):
@@ -136,6 +139,7 @@ class Desk:
         """Let go of the viewer; its layers stay."""
         self.viewer.layers.events.inserted.disconnect(self._on_layers)
         self.viewer.layers.events.removed.disconnect(self._on_removed)
+        self.arriving.cancel()
         self.slices.finish()
         self.stacks.close()
         self.filling.close()
@@ -180,11 +184,7 @@ class Desk:
             "undo": self.correcting.undo,
             "redo": self.correcting.redo,
         }
-        return {name: self._guarded(action) for name, action in {**at_pointer, **everywhere}.items()}
-
-    def guarded(self, action: Callable[..., Any]) -> Callable[..., Any]:
-        """Return an action whose failure is told by `problem`."""
-        return self._guarded(action)
+        return {name: self.guarded(action) for name, action in {**at_pointer, **everywhere}.items()}
 
     def run(self) -> None:
         """Run all picked targets; errors as sentences."""
@@ -276,7 +276,9 @@ class Desk:
                 return source.plane
         return None
 
-    def _guarded(self, action: Callable[..., Any]) -> Callable[..., Any]:
+    def guarded(self, action: Callable[..., Any]) -> Callable[..., Any]:
+        """Return an action whose failure is told by `problem`."""
+
         def run(*args: Any) -> Any:
             try:
                 return action(*args)
@@ -331,7 +333,7 @@ class Desk:
         """Show the first proposal at once; a later one of the target under review too."""
         current = self.session.queue.current
         if current is None or current == plane:
-            self._guarded(self.review.go_to)(plane)
+            self.arriving.start(0.0 for _ in self.review.going_to(plane))
 
     def _on_brought_back(self, lost: tuple[str, ...]) -> None:
         if lost:
@@ -359,10 +361,10 @@ class Desk:
         """Take in a stroke on the plane that is shown; in 3D, on the target under review."""
         source = self.sources.get(str(facts_of(event.source).get("source", "")))
         shown = None if source is None else self.review.shown(source.id)
-        self._guarded(self.correcting.take_strokes)("paint", shown)
+        self.guarded(self.correcting.take_strokes)("paint", shown)
 
     def _on_reference_paint(self, *_: Any) -> None:
-        self._guarded(self.references.refresh)()
+        self.guarded(self.references.refresh)()
         self.painted.emit()
 
     def _show_classes(self) -> None:

@@ -73,7 +73,8 @@ class Review:
         deque(self.going_to(plane, move=move), maxlen=0)
 
     def going_to(self, plane: PlaneKey, *, move: bool = True) -> Iterator[None]:
-        """Do the same a layer at a time, so that a window can stay alive meanwhile."""
+        """Do the same a layer at a time, so that a window can stay alive meanwhile; what a person does goes before."""
+        before = self._session.queue.current
         self._correcting.take_strokes()
         self._sources.of(plane)
         self._folders.open(plane)
@@ -82,9 +83,11 @@ class Review:
         if move:
             self._bring(plane)
         yield
+        if self._session.queue.current != before or plane not in self._session.queue:
+            return
         self._session.queue.current = plane
         yield from self._correcting.showing(plane)
-        if move:
+        if move and self._session.queue.current == plane:
             self._activate(plane)
 
     def _bring(self, plane: PlaneKey) -> None:
