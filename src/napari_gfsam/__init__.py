@@ -5,9 +5,10 @@ Importing this package imports neither torch nor Qt; names below are resolved wh
 
 from __future__ import annotations
 
-from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from napari_gfsam.lazy import names_of
 
 if TYPE_CHECKING:
     from napari_gfsam.api import Prediction, Segmenter
@@ -30,10 +31,7 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+__getattr__ = names_of(__name__, _HOMES)
 
 
 def __dir__() -> list[str]:

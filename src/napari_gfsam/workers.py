@@ -37,6 +37,7 @@ SLICE_SECONDS = 0.012
 #: How much nicer than the window's thread (in Unix's sense) those of jobs are.
 NICER = 10
 logger = logging.getLogger(__name__)
+is_alive: Callable[[QObject], bool] = isalive
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -213,9 +214,9 @@ class JobRunner(QObject):
         self._jobs.cancel()
         self._jobs.clear()
         self._generation += 1
-        if isalive(self._timer):  # not where a program ends by an error: Qt's objects are gone before the dock
+        if is_alive(self._timer):  # not where a program ends by an error: Qt's objects are gone before the dock
             self._timer.stop()
-        if was_running and isalive(self):
+        if was_running and is_alive(self):
             self.running_changed.emit(False)
         return _wait(self._last, seconds)
 
@@ -363,7 +364,7 @@ class Slices(QObject):
 
     def _end(self) -> None:
         self._steps = None
-        if isalive(self._timer):
+        if is_alive(self._timer):
             self._timer.stop()
         bar, self._bar = self._bar, None
         if bar is not None:

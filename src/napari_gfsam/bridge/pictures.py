@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image
 
 from napari_gfsam.imaging import to_model_input, to_rgb
 
@@ -36,5 +35,7 @@ def picture_of(source: PictureSource, plane: PlaneKey, side: int = 160) -> NDArr
     napari_gfsam.imaging.ImageError
         If the plane is no picture.
     """
+    from PIL import Image  # a window opens without it
+
     seen = Image.fromarray(to_model_input(to_rgb(source.read(plane), source.recipe)))
     return np.array(seen.resize((side, side), Image.Resampling.BILINEAR))

@@ -44,8 +44,18 @@ def preferences() -> Preferences:
         from napari.settings import get_plugin_settings
     except ImportError:  # napari before 0.9
         return Preferences()
+    if not _any_saved():
+        return Preferences()
     try:
         stored = get_plugin_settings(PLUGIN).dock
     except (KeyError, AttributeError):  # the plugin is not installed, or its manifest is another version's
         return Preferences()
     return Preferences(**{field.name: getattr(stored, field.name) for field in fields(Preferences)})
+
+
+def _any_saved() -> bool:
+    """Tell whether there may be preferences: asking napari makes it look through all installed packages first."""
+    from napari.settings import get_settings
+
+    kept = get_settings().config_path
+    return kept is None or Path(kept).with_name(f"{PLUGIN}.yaml").exists()

@@ -14,8 +14,6 @@ from contextlib import contextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from napari_gfsam.models.libraries import open_libraries
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -46,6 +44,8 @@ def import_models() -> Iterator[str]:
     """
     if models_imported():
         return
+    from napari_gfsam.models.libraries import open_libraries
+
     with collector_at_rest():
         open_libraries()
         for name in MODULES:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw
 
 from napari_gfsam.imaging.colors import BLACK, WHITE, color_table, status_color
 from napari_gfsam.imaging.pixels import ImageError
@@ -136,6 +135,8 @@ def _paint(picture: RgbImage, labels: LabelImage, style: OverlayStyle) -> None:
 
 
 def _dots(picture: RgbImage, points: OverlayPoints) -> RgbImage:
+    from PIL import Image, ImageDraw  # a window opens without them
+
     canvas = Image.fromarray(picture)
     draw = ImageDraw.Draw(canvas)
     radius = max(1.0, min(picture.shape[:2]) / 170)

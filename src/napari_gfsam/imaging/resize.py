@@ -6,7 +6,6 @@ import hashlib
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PIL import Image
 
 from napari_gfsam.core.frames import MODEL_SIZE
 
@@ -38,6 +37,8 @@ def to_model_input(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
         raise ValueError(f"Expected a uint8 picture of shape (H, W, 3), got {rgb.dtype} of shape {rgb.shape}.")
     if rgb.shape[:2] == (MODEL_SIZE, MODEL_SIZE):
         return np.array(rgb, order="C")
+    from PIL import Image  # a window opens without it
+
     picture = Image.fromarray(np.ascontiguousarray(rgb))
     return np.array(picture.resize((MODEL_SIZE, MODEL_SIZE), Image.Resampling.BILINEAR))
 

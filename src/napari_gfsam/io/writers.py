@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PIL import Image, PngImagePlugin
 
 from napari_gfsam.imaging.overlay import draw_overlay
 
@@ -208,6 +207,8 @@ def _tiff(array: NDArray[Any], photometric: str = "minisblack") -> bytes:
 
 
 def _png(array: NDArray[Any]) -> bytes:
+    from PIL import Image, PngImagePlugin  # a window opens without them
+
     buffer = BytesIO()
     info = PngImagePlugin.PngInfo()
     info.add_text("Software", SOFTWARE)

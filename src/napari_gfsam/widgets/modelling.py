@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 from napari_gfsam.widgets.amounts import say_bytes
 from napari_gfsam.widgets.data import ModelRow
-from napari_gfsam.widgets.get_more import GetMoreDialog
 
 if TYPE_CHECKING:
     from napari_gfsam.controller.desk import Desk
     from napari_gfsam.models.registry import ModelPreset
     from napari_gfsam.widgets.advanced import AdvancedPanel
+    from napari_gfsam.widgets.get_more import GetMoreDialog
     from napari_gfsam.widgets.model_line import ModelLine
 
 
@@ -48,6 +48,8 @@ class Modelling:
         self._desk.models.use(preset=preset)
 
     def _open(self) -> None:
+        from napari_gfsam.widgets.get_more import GetMoreDialog
+
         self._dialog = GetMoreDialog(self._panel)
         self._dialog.download_requested.connect(self._desk.guarded(self._desk.getting.fetch))
         self._dialog.cancel_requested.connect(self._desk.getting.cancel)

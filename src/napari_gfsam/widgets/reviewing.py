@@ -9,7 +9,6 @@ from napari_gfsam.session.types import TargetState
 from napari_gfsam.widgets.amounts import say_count
 from napari_gfsam.widgets.ask import ask_consent
 from napari_gfsam.widgets.data import Choice, ReviewActions
-from napari_gfsam.widgets.export_dialog import ExportDialog
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -108,6 +107,8 @@ class Reviewing:
             self._desk.correcting.move_cluster(cluster, to_class)
 
     def _ask_export(self) -> None:
+        from napari_gfsam.widgets.export_dialog import ExportDialog
+
         dialog = ExportDialog(self._panel)
         dialog.show_formats(_formats())
         dialog.show_scopes(self._scopes())

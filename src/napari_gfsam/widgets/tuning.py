@@ -11,7 +11,6 @@ from napari_gfsam.session.painting import AcceptMode
 from napari_gfsam.session.picks import IntensityPick
 from napari_gfsam.widgets.data import Choice
 from napari_gfsam.widgets.modelling import Modelling
-from napari_gfsam.widgets.pack_dialog import PackDialog
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -63,6 +62,8 @@ class Tuning:
         panel.reading.level_picked.connect(guarded(self._set_level))
 
     def _ask_pack(self) -> None:
+        from napari_gfsam.widgets.pack_dialog import PackDialog
+
         dialog = PackDialog(self._panel)
         dialog.save_requested.connect(self._desk.guarded(self._desk.packs.save))
         dialog.open()

@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save
 
 from napari_gfsam.io.schema import build
 
@@ -38,6 +36,8 @@ def to_bytes(header: Any, arrays: Arrays) -> bytes:
     arrays
         By name, contiguous.
     """
+    from safetensors.numpy import save  # a window opens without it
+
     text = _text(header)
     return bytes(save(arrays, {_HEADER: text, _CHECKSUM: _checksum(text, arrays)}))
 
@@ -59,6 +59,8 @@ def read(path: Path, kind: type[Header], form: str) -> tuple[Header, Arrays]:
     ArchiveError
         If it is missing, damaged, none of ours or of another format.
     """
+    from safetensors import SafetensorError, safe_open
+
     try:
         with safe_open(path, framework="np") as file:
             notes = file.metadata() or {}
@@ -84,6 +86,8 @@ def read_value(path: Path, name: str) -> Any:
     OSError
         If the file cannot be read.
     """
+    from safetensors import SafetensorError, safe_open
+
     try:
         with safe_open(path, framework="np") as file:
             return json.loads((file.metadata() or {})[_HEADER])[name]
