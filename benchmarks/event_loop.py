@@ -1,6 +1,6 @@
 """How long the window stands still during a run: a 10 ms timer of the main thread, the dock in a real window.
 
-    xvfb-run -a -s "-screen 0 1280x800x24" python benchmarks/event_loop.py [--rounds 3] [--pair coins]
+    xvfb-run -a -s "-screen 0 1280x800x24" python benchmarks/event_loop.py [--rounds 3] [--pair coins | --planes 24]
 
 Every round is a process of its own, since only the first run of a process imports torch and loads the models; then it
 runs once more. A gap is the time between two ticks. Nothing is kept.
@@ -23,6 +23,9 @@ from rich.console import Console
 from rich.table import Table
 
 if TYPE_CHECKING:
+    from napari import Viewer
+    from napari.layers import Labels
+
     from napari_gfsam.widgets.dock import Dock
 
 TICK = 0.010
@@ -63,12 +66,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--pair", default="coins", help="sample pair")
+    parser.add_argument("--planes", type=int, default=0, help="a stack of so many planes instead, the first painted")
     parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:
-        print(json.dumps([asdict(run) for run in one_round(options.pair)]))
+        print(json.dumps([asdict(run) for run in one_round(options)]))
         return
-    command = [sys.executable, __file__, "--child", "--pair", options.pair]
+    command = [sys.executable, __file__, "--child", "--pair", options.pair, "--planes", str(options.planes)]
     rounds = [
         [Standstill(**run) for run in json.loads(subprocess.check_output(command).splitlines()[-1])]
         for _ in range(options.rounds)
@@ -76,27 +80,50 @@ def main() -> None:
     report(rounds, options)
 
 
-def one_round(pair_name: str) -> list[Standstill]:
+def one_round(options: argparse.Namespace) -> list[Standstill]:
     """Open a window with a sample and run twice in it: the first run loads the models, the second finds them there."""
     import napari
 
-    from napari_gfsam.samples import load_pair
     from napari_gfsam.widgets.dock import Dock
 
-    pair = load_pair(pair_name)
     viewer, found = napari.Viewer(), []
     with tempfile.TemporaryDirectory() as folder:
         dock = Dock(viewer, Path(folder))
         viewer.window.add_dock_widget(dock, name="GF-SAM")
-        viewer.add_image(pair.reference.image, name="reference")
-        dock.desk.references.use(viewer.add_labels(pair.reference.labels, name="paint"))
-        for target in pair.targets:
-            viewer.add_image(target.image, name=target.name)
+        dock.desk.references.use(
+            open_stack(viewer, options.planes) if options.planes else open_pair(viewer, options.pair)
+        )
         for _ in range(2):
             found.append(one_run(dock))
             dock.desk.models.segmenter.backend.forget()
         viewer.close()
     return found
+
+
+def open_pair(viewer: Viewer, name: str) -> Labels:
+    """Open a sample pair; return its paint."""
+    from napari_gfsam.samples import load_pair
+
+    pair = load_pair(name)
+    viewer.add_image(pair.reference.image, name="reference")
+    paint = viewer.add_labels(pair.reference.labels, name="paint")
+    for target in pair.targets:
+        viewer.add_image(target.image, name=target.name)
+    return paint
+
+
+def open_stack(viewer: Viewer, planes: int) -> Labels:
+    """Open a sample stack whose first plane is painted; return the paint."""
+    import numpy as np
+
+    from napari_gfsam.samples.stacks import synthetic_stack
+
+    stack = synthetic_stack(planes=planes)
+    labels = np.zeros(stack.image.shape, np.uint8)
+    labels[0] = stack.labels[0] > 0
+    viewer.add_image(stack.image, name="stack")
+    viewer.dims.set_point(0, 0)
+    return viewer.add_labels(labels, name="paint")
 
 
 def one_run(dock: Dock) -> Standstill:
@@ -139,7 +166,7 @@ def rest(seconds: float) -> None:
 
 def report(rounds: list[list[Standstill]], options: argparse.Namespace) -> None:
     console = Console()
-    table = Table(title=f"{options.pair}, {options.rounds} rounds")
+    table = Table(title=f"{f'{options.planes} planes' if options.planes else options.pair}, {options.rounds} rounds")
     for heading in ("run", "seconds", "median gap ms", "99 % ms", "longest ms", "in gaps over 50 ms"):
         table.add_column(heading, justify="left" if heading == "run" else "right")
     for name, runs in zip(("first", "later"), zip(*rounds, strict=True), strict=True):

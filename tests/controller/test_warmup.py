@@ -3,8 +3,15 @@ from __future__ import annotations
 import gc
 import subprocess
 import sys
+import weakref
 
-from napari_gfsam.controller.warmup import MODULES, collector_at_rest, import_models, models_imported
+from napari_gfsam.controller.warmup import (
+    MODULES,
+    collector_at_rest,
+    import_models,
+    models_imported,
+    old_objects_at_rest,
+)
 
 
 def in_fresh_interpreter(code: str) -> None:
@@ -77,3 +84,18 @@ def test_garbage_made_meanwhile_is_still_found_later():
     assert Loop.gone == 0
     gc.collect()
     assert Loop.gone == 1
+
+
+def test_old_objects_are_left_out_of_collections_and_go_afterwards():
+    class Ring:
+        def __init__(self) -> None:
+            self.me = self
+
+    old = weakref.ref(Ring())
+    with old_objects_at_rest():
+        new = weakref.ref(Ring())
+        gc.collect()
+        assert old() is not None
+        assert new() is None
+    gc.collect()
+    assert old() is None

@@ -23,7 +23,7 @@ from napari_gfsam.controller.run_types import (
     TargetDone,
     TargetFailed,
 )
-from napari_gfsam.controller.warmup import import_models, models_imported
+from napari_gfsam.controller.warmup import import_models, models_imported, old_objects_at_rest
 from napari_gfsam.imaging import ImageError, array_hash, content_hash
 from napari_gfsam.io.records import InputRecord, labels_hash
 from napari_gfsam.sentences import is_expected, sentence_of
@@ -124,10 +124,11 @@ class _Run:
 
     def steps(self) -> Generator[RunEvent, None, Pace]:
         yield from self._load()
-        yield from self._read_references()
-        with closing(_read_ahead(self._targets)) as pictures:
-            for target, picture in zip(self._targets, pictures, strict=True):
-                yield from self._segment(target, picture)
+        with old_objects_at_rest():
+            yield from self._read_references()
+            with closing(_read_ahead(self._targets)) as pictures:
+                for target, picture in zip(self._targets, pictures, strict=True):
+                    yield from self._segment(target, picture)
         return self._meter.pace
 
     def _load(self) -> Iterator[RunEvent]:
