@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -14,6 +15,8 @@ from napari_gfsam.bridge.ours import Role
 from napari_gfsam.core.types import ACCEPTED
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from napari.layers import Layer
 
     from napari_gfsam.api.correctable import PointTable
@@ -116,11 +119,19 @@ class ClustersLayer:
         table
             `Prediction.points`.
         """
-        self._plane, self._on = plane, None
+        deque(self.showing(over, plane, shape, clusters, table), maxlen=0)
+
+    def showing(
+        self, over: Layer, plane: PlaneKey, shape: Shape, clusters: IntArray, table: PointTable
+    ) -> Iterator[None]:
+        """Do the same in two steps, so that a window can stay alive between them."""
+        self._plane, self._table, self._on = plane, None, None
         dtype = np.uint8 if clusters.max(initial=0) <= np.iinfo(np.uint8).max else np.uint16
         layer = self._ours.follow(Role.CLUSTERS, self._make, over, plane, shape, clusters.astype(dtype))
         self._listener.listen(layer)
-        self.recolor(table)
+        yield
+        if self._plane == plane and self._table is None:  # not of another target, nor corrected meanwhile
+            self.recolor(table)
 
     def recolor(self, table: PointTable) -> None:
         """Show which clusters are on after statuses changed; nothing happens while there is no layer."""

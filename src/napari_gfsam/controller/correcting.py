@@ -256,7 +256,7 @@ class Correcting:
             image = prediction.clusters
             yield
             if self.prediction is prediction:  # not corrected meanwhile, and still under review
-                self._clusters.show(over, plane, source.shape, image, table)
+                yield from self._clusters.showing(over, plane, source.shape, image, table)
         else:
             self._clusters.recolor(table)
 
