@@ -12,7 +12,7 @@ import os
 import sys
 import threading
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from functools import partial
 from queue import Empty, SimpleQueue
@@ -260,7 +260,8 @@ class JobRunner(QObject):
 def _give_way() -> None:
     """Let the window's thread go first where cores are scarce; threads that this one starts (torch's) do so too."""
     if sys.platform == "linux":  # elsewhere priorities are those of whole processes
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), min(os.nice(0) + NICER, 19))
+        with suppress(OSError):  # a sandbox may forbid it
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), min(os.nice(0) + NICER, 19))
 
 
 def _wait(job: _Job | None, seconds: float) -> bool:
