@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from napari_gfsam.core.arrays import FloatArray, IntArray, LabelArray
     from napari_gfsam.core.config import GFSAMConfig
+    from napari_gfsam.imaging import PictureSource
 
 #: Other readings of a picture, as changes of named settings.
 READINGS: Mapping[str, Mapping[str, Any]] = {
@@ -130,6 +131,13 @@ class Correctable(ABC):
     @abstractmethod
     def labels(self) -> LabelArray:
         """(H, W) class ids, 0 = background."""
+
+    @property
+    def label_source(self) -> PictureSource:
+        """The labels, to be read part by part."""
+        from napari_gfsam.imaging import ArraySource
+
+        return ArraySource(self.labels)
 
     def alternatives(self) -> tuple[Alternative, ...]:
         """Return other readings of the same picture that differ from this one.

@@ -51,6 +51,7 @@ class LabelFormat(StrEnum):
 
     TIF = "tif"
     PNG = "png"
+    ZARR = "zarr"
 
 
 class Intensity(StrEnum):

@@ -46,7 +46,7 @@ class Plan:
     pixel_sizes
         Sides of a pixel of references and targets; alike when None.
     label_format
-        ``tif`` or ``png``.
+        ``tif``, ``png`` or ``zarr``.
     overlay, points
         Whether to write an overlay for people, and whether it shows the prompts.
     overwrite

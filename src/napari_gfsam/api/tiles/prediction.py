@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from napari_gfsam.core.edit import Edit
     from napari_gfsam.core.pipeline import Event
     from napari_gfsam.core.types import ClassSpec, ClassTrace
-    from napari_gfsam.imaging.tiles import Box
+    from napari_gfsam.imaging import PictureSource
     from napari_gfsam.io.records import DecisionRecord
 
 
@@ -104,12 +104,13 @@ class TiledPrediction(Correctable):
 
     @property
     def labels(self) -> LabelArray:
-        """(H, W) class ids, 0 = background; `labels_in` reads a part."""
+        """(H, W) class ids, 0 = background; `label_source` reads a part."""
         return self.planes[0].whole()
 
-    def labels_in(self, box: Box) -> LabelArray:
-        """Return the labels of rows and columns of the picture."""
-        return self.planes[0].read(box)
+    @property
+    def label_source(self) -> PictureSource:
+        """The labels, to be read part by part."""
+        return self.planes[0]
 
     @property
     def confidence(self) -> FloatArray:
@@ -224,7 +225,7 @@ class TiledPrediction(Correctable):
             decisions=self.decisions,
             seconds=dict(self.seconds),
             results=tuple(self._result(found) for found in self.classes.values()),
-            labels_hash=labels_hash(self.labels),
+            labels_hash=labels_hash(self.label_source),
             tiling=tiling_record(scene.tiling),
         )
 

@@ -14,7 +14,7 @@ from napari_gfsam.api.stored.file import read, to_bytes
 from napari_gfsam.api.stored.header import TILE, TileHeader
 from napari_gfsam.api.stored.parts import array_of, tensor_of
 from napari_gfsam.api.stored.prediction import put_trace, stored_class, take_trace
-from napari_gfsam.io.writers import OutputError
+from napari_gfsam.io.writers import no_room
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -94,7 +94,7 @@ class TileStore:
             np.save(self.folder / f"{tile}.labels.npy", labels)
             np.save(self.folder / f"{tile}.confidence.npy", confidence)
         except OSError as error:
-            raise self._full(error) from error
+            raise no_room(self.folder, error) from error
 
     def answer(self, tile: int, box: Box) -> tuple[LabelArray, FloatArray]:
         """Return labels and confidence of rows and columns of a tile."""
@@ -104,18 +104,12 @@ class TileStore:
         )
         return labels, confidence
 
-    def _full(self, error: OSError) -> OutputError:
-        return OutputError(
-            f"There is no room for temporary files in {self.folder} ({error.strerror or error}); "
-            "free some, or set TMPDIR to another folder."
-        )
-
     def _write(self, name: str, header: TileHeader, arrays: Arrays) -> None:
         path = self.folder / name
         try:
             path.write_bytes(to_bytes(header, arrays))
         except OSError as error:
-            raise self._full(error) from error
+            raise no_room(self.folder, error) from error
 
     def _read(self, name: str) -> tuple[TileHeader, Arrays]:
         return read(self.folder / name, TileHeader, TILE)
