@@ -102,3 +102,27 @@ def test_labels_too_large_for_a_png_are_refused_before_the_work(desk, monkeypatc
     result = desk.segment(desk.target("a"), "--format", "png")
     assert result.exit_code == 1
     assert "use --format tif or zarr" in result.stderr
+
+
+def test_pixel_sizes_are_read_from_files_and_go_into_packs(desk):
+    import tifffile
+
+    def sized(source, name, side):
+        facts = {"axes": "YXS", "PhysicalSizeX": side, "PhysicalSizeY": side}
+        tifffile.imwrite(desk / name, tifffile.imread(source), photometric="rgb", metadata=facts)
+        return desk / name
+
+    target, _ = large(desk)
+    sized(desk / "ref.tif", "ref.ome.tif", 0.5)
+    painted = ("--reference", desk / "ref.ome.tif", "--labels", desk / "ref_labels.tif")
+    assert desk.run("packs", "make", *painted, "-o", desk / "p.gfsampack", "--no-features").exit_code == 0
+    finer = sized(target, "finer.ome.tif", 0.4)
+    words = ("--pack", desk / "p.gfsampack", finer, "--tile", "auto", "--set", "max_prompts=16", "-o", desk / "out")
+    result = desk.run("segment", *words)
+    assert result.exit_code == 0, result.output
+    assert "in tiles of 225 x 300 pixels (1.2 to a pixel of the references)" in result.stdout
+    record = read_record(desk / "out" / "finer.ome_record.json")
+    assert record.tiling.view == (180, 240)
+    assert record.target.pixel_size.height == 0.4
+    whole = desk.run("segment", *words, "--pixel-size", "1,0.5", "--overwrite")
+    assert "tiles" not in whole.stdout, whole.output

@@ -189,7 +189,7 @@ class Job:
             references=tuple(reference.record for reference in segmenter.references),
             target=picture.record,
             recipe=picture.recipe.as_dict(),
-            tiling=tiling_record(segmenter.tiling(picture.size_yx, plan.scale, plan.pixel_sizes)),
+            tiling=tiling_record(segmenter.tiling(picture.size_yx, plan.scale, plan.pixel_sizes, picture.record)),
         )
 
     def _finish(self, begun: _Begun, outcome: Outcome) -> Row:

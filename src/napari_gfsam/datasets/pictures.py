@@ -57,12 +57,14 @@ def read_picture_file(path: Path, recipe: PixelRecipe) -> ReadPicture:
     from napari_gfsam.imaging import array_hash
     from napari_gfsam.imaging.source import source_hash, whole_of
     from napari_gfsam.io.large import large_source, open_picture
+    from napari_gfsam.io.pixel_sizes import read_pixel_size
     from napari_gfsam.io.readers import Picture, read_picture
     from napari_gfsam.io.records import InputRecord
 
+    size = read_pixel_size(path)
     source = large_source(path) if recipe.channel_axis is None else None
     if source is not None:
-        record = InputRecord(path.name, source_hash(source), source.shape, str(absolute(path)))
+        record = InputRecord(path.name, source_hash(source), source.shape, str(absolute(path)), pixel_size=size)
         return ReadPicture(source, recipe, record)
     if is_zarr(path):
         picture = Picture(whole_of(open_picture(path)), recipe.channel_axis)
@@ -71,7 +73,7 @@ def read_picture_file(path: Path, recipe: PixelRecipe) -> ReadPicture:
     if picture.channel_axis is not None:
         recipe = replace(recipe, channel_axis=picture.channel_axis)
     pixels = picture.pixels
-    record = InputRecord(path.name, array_hash(pixels), pixels.shape, str(absolute(path)))
+    record = InputRecord(path.name, array_hash(pixels), pixels.shape, str(absolute(path)), pixel_size=size)
     return ReadPicture(pixels, recipe, record)
 
 

@@ -44,7 +44,7 @@ class Plan:
     scale
         ``auto``, ``whole`` or the side of the target's tiles in pixels.
     pixel_sizes
-        Sides of a pixel of references and targets; alike when None.
+        Sides of a pixel of references and targets; as their files say it, else alike, when None.
     label_format
         ``tif``, ``png`` or ``zarr``.
     overlay, points

@@ -52,6 +52,23 @@ class ClassRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class PixelSize:
+    """How large a pixel is.
+
+    Parameters
+    ----------
+    height, width
+        Of a pixel, in `unit`.
+    unit
+        Such as ``micrometer``.
+    """
+
+    height: float
+    width: float
+    unit: str
+
+
+@dataclass(frozen=True, slots=True)
 class InputRecord:
     """A picture or label image that was read.
 
@@ -67,6 +84,8 @@ class InputRecord:
         Absolute path of the file; empty for an array that came from no file.
     relative_path
         The same from the folder of the record, with forward slashes; empty if there is none.
+    pixel_size
+        Where it is known.
     """
 
     name: str
@@ -74,6 +93,7 @@ class InputRecord:
     shape: tuple[int, ...] = ()
     path: str = ""
     relative_path: str = ""
+    pixel_size: PixelSize | None = None
 
 
 @dataclass(frozen=True, slots=True)
