@@ -45,6 +45,14 @@ class Plane:
             self._path = path
             _reserve(path, nbytes)
 
+    @classmethod
+    def holding(cls, values: NDArray[Any], path: Path) -> Plane:
+        """Return a plane of values."""
+        height, width = values.shape
+        plane = cls((height, width), values.dtype, path)
+        plane.write((slice(0, height), slice(0, width)), values)
+        return plane
+
     @property
     def size_yx(self) -> Size:
         """(height, width), pixels."""
