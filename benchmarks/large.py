@@ -33,7 +33,7 @@ DOCS = HERE.parent / "docs"
 BEGIN, END = "<!-- begin: benchmarks/large.py -->", "<!-- end: benchmarks/large.py -->"
 SAMPLE = "nuclei"
 #: Side of a tile by kind of picture, and of the corner of a sparse one that has cells.
-TILES, CORNER = {"dense": 512, "sparse": 1024}, 1024
+TILES, CORNER = {"dense": 512, "sparse": 1024}, 512
 #: What the issue of large pictures asks for.
 FACTOR, WANTED_SIDE, WANTED_MB = 1.1, 20_000, 3000
 

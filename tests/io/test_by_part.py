@@ -60,6 +60,16 @@ def test_what_cannot_be_written_leaves_no_half_file(tmp_path, name):
     np.testing.assert_array_equal(whole_of(open_labels(tmp_path / name)), labels.array)
 
 
+def test_a_file_never_takes_the_place_of_a_folder(tmp_path):
+    labels = ArraySource(numbers((5, 5)))
+    (tmp_path / "a.tif").mkdir()
+    (tmp_path / "a.zarr").touch()
+    for name in ("a.tif", "a.zarr"):
+        with pytest.raises(OutputError):
+            write_label_source(tmp_path / name, labels)
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["a.tif", "a.zarr"]
+
+
 @pytest.mark.parametrize("layout", [{"tile": (32, 48)}, {"rowsperstrip": 7}, {"compression": None}])
 @pytest.mark.parametrize("shape", [(70, 90), (70, 90, 3)])
 def test_any_box_of_a_compressed_tiff_is_read(tmp_path, all_large, layout, shape):

@@ -97,7 +97,7 @@ class Archive:
             If the file is missing, damaged or none of ours, or the references beside it are.
         """
         path = Path(path)
-        if read_value(path, "format") == TILED:
+        if _is_tiled(path):
             return self._load_tiled(path)
         header, arrays = read(path, PredictionHeader, PREDICTION)
         classes = self._references(path.parent, header.references_file)
@@ -196,6 +196,13 @@ class Archive:
             names = " and ".join(model.id for model in header.models)
             raise ArchiveError(f"{header.target.name} was segmented with {names}; choose these models to add points.")
         return backend
+
+
+def _is_tiled(path: Path) -> bool:
+    try:
+        return bool(read_value(path, "format") == TILED)
+    except OSError:  # whoever reads it says what is wrong
+        return False
 
 
 def _tiles_of(path: Path) -> Path:

@@ -88,8 +88,8 @@ def remove(path: Path) -> None:
 
 
 def _move(hidden: Path, path: Path) -> None:
-    """Put a file or a folder in its place; a folder that was there before comes back if that fails."""
-    if not path.is_dir():
+    """Put a file in the place of a file, or a folder in that of a folder, which comes back if that fails."""
+    if not (hidden.is_dir() and path.is_dir()):
         os.replace(hidden, path)
         return
     before = path.with_name(f".{path.name}.{os.getpid()}.old")

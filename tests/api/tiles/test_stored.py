@@ -104,6 +104,8 @@ def test_saved_tiles_live_on_without_the_answer_and_damage_is_said(tmp_path, seg
 def test_a_point_where_nothing_was_looked_at_closely_opens_the_tile(tmp_path, segmenter, prediction):
     skipped = prediction.answer.scene.grid.owner(FAR_YX).number
     assert skipped not in prediction.answer.tiles
+    archive = Archive(lambda models: segmenter.backend)
+    archive.save(tmp_path / "b.safetensors", prediction)
     added = prediction.with_point(1, FAR_YX)
     at = tuple(map(int, FAR_YX))
     assert (prediction.labels[at], added.labels[at]) == (0, 1)
@@ -115,10 +117,8 @@ def test_a_point_where_nothing_was_looked_at_closely_opens_the_tile(tmp_path, se
     same(less.decided(()), prediction)
     with pytest.raises(ValueError, match="nothing can be taken away"):
         prediction.with_point(1, FAR_YX, positive=False)
-    archive = Archive(lambda models: segmenter.backend)
     archive.save(tmp_path / "a.safetensors", added)
     same(archive.load(tmp_path / "a.safetensors"), added)
-    archive.save(tmp_path / "b.safetensors", prediction)
     late = archive.load(tmp_path / "b.safetensors")
     with pytest.raises(ImageError, match="the picture is not open"):
         late.with_point(1, FAR_YX)
