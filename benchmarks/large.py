@@ -1,9 +1,11 @@
-"""Time and memory of large pictures in tiles: the table of docs/performance.md.
+"""Time and memory of large pictures in tiles: table and plots of docs/performance.md.
 
-    python benchmarks/large.py [--sides 1024 2048 4096] [--device cuda]
+    python benchmarks/large.py [--dense 1024 2048 3072] [--sparse 2048 4096 8192] [--device cuda]
 
-Every size runs in a process of its own, on a temporary uncompressed TIFF of repeated sample cells, read in parts;
-labels are written in parts too. `--only-write` measures nothing.
+Every size runs in a process of its own, on a temporary uncompressed TIFF that is read in parts; labels are written in
+parts too. Dense pictures are repeated sample cells: every tile is read, which tells the time. Sparse ones have cells in
+one corner only: most tiles are encoded and found empty, so that larger pictures tell the slope of the memory in
+minutes. `--only-write` measures nothing.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import resource
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -21,94 +24,162 @@ from typing import Any
 import numpy as np
 import tifffile
 
+sys.path.insert(0, str(Path(__file__).parent))
+from plots import Series, write_plot
+
 HERE = Path(__file__).parent
 RESULT = HERE / "results" / "large" / "tiles.json"
-PAGE = HERE.parent / "docs" / "performance.md"
+DOCS = HERE.parent / "docs"
 BEGIN, END = "<!-- begin: benchmarks/large.py -->", "<!-- end: benchmarks/large.py -->"
-SAMPLE, TILE = "nuclei", 512
+SAMPLE = "nuclei"
+#: Side of a tile by kind of picture, and of the corner of a sparse one that has cells.
+TILES, CORNER = {"dense": 512, "sparse": 1024}, 512
+#: What the issue of large pictures asks for.
+FACTOR, WANTED_SIDE, WANTED_MB = 1.1, 20_000, 3000
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sides", type=int, nargs="+", default=[1024, 2048, 4096])
+    parser.add_argument("--dense", type=int, nargs="*", default=[1024, 2048, 3072])
+    parser.add_argument("--sparse", type=int, nargs="*", default=[2048, 4096, 8192])
     parser.add_argument("--device", default="auto")
-    parser.add_argument("--one", type=int, default=0, help=argparse.SUPPRESS)
+    parser.add_argument("--child", nargs=2, help=argparse.SUPPRESS)
     parser.add_argument("--only-write", action="store_true")
     options = parser.parse_args()
-    if options.one:
-        print(json.dumps(measure(options.one, options.device)))
+    if options.child:
+        kind, side = options.child
+        print(json.dumps(one_tile(options.device) if kind == "one" else measure(kind, int(side), options.device)))
         return
     if not options.only_write:
-        rows = [child(side, options.device) for side in options.sides]
+        found = {"one_tile": child("one", 0, options.device)["seconds"]}
+        for kind in TILES:
+            found[kind] = [child(kind, side, options.device) for side in getattr(options, kind)]
         RESULT.parent.mkdir(parents=True, exist_ok=True)
-        RESULT.write_text(json.dumps(rows, indent=1) + "\n")
+        RESULT.write_text(json.dumps(found, indent=1) + "\n")
     write_page(json.loads(RESULT.read_text()))
 
 
-def child(side: int, device: str) -> dict[str, Any]:
-    words = [sys.executable, str(Path(__file__)), "--one", str(side), "--device", device]
+def child(kind: str, side: int, device: str) -> dict[str, Any]:
+    words = [sys.executable, str(Path(__file__)), "--child", kind, str(side), "--device", device]
     found: dict[str, Any] = json.loads(subprocess.run(words, check=True, stdout=subprocess.PIPE, text=True).stdout)
-    print(found, flush=True)
+    print(kind, found, flush=True)
     return found
 
 
-def measure(side: int, device: str) -> dict[str, Any]:
+def segmenter_with_reference(device: str) -> tuple[Any, np.ndarray]:
+    """Return a segmenter whose models are loaded, and a sample picture to be repeated."""
     from napari_gfsam.api import ModelChoice, Segmenter
-    from napari_gfsam.io.large import open_picture
-    from napari_gfsam.io.writers import write_labels_by_part
     from napari_gfsam.samples import load_pair
 
     pair = load_pair(SAMPLE)
+    segmenter = Segmenter(ModelChoice(device=device))
+    segmenter.add_reference(pair.reference.image, pair.reference.labels)
+    segmenter.backend.load()
+    return segmenter, pair.targets[0].image
+
+
+def one_tile(device: str) -> dict[str, Any]:
+    """Time a picture as large as a tile, looked at whole: the median of three after one that warms up."""
+    segmenter, image = segmenter_with_reference(device)
+    side, took = TILES["dense"], []
+    for number in range(4):
+        part = np.roll(np.tile(image, (2, 2, *[1] * (image.ndim - 2))), number * 17, axis=1)[:side, :side]
+        start = time.perf_counter()
+        segmenter.segment(part)
+        took.append(time.perf_counter() - start)
+    return {"seconds": statistics.median(took[1:])}
+
+
+def measure(kind: str, side: int, device: str) -> dict[str, Any]:
+    from napari_gfsam.io.by_part import write_label_source
+    from napari_gfsam.io.large import open_picture
+
+    segmenter, image = segmenter_with_reference(device)
     with tempfile.TemporaryDirectory(prefix="gfsam-large-") as folder:
         path = Path(folder) / "large.tif"
-        write_repeated(path, pair.targets[0].image, side)
-        segmenter = Segmenter(ModelChoice(device=device))
-        segmenter.add_reference(pair.reference.image, pair.reference.labels)
-        segmenter.backend.load()
+        write_repeated(path, image, side, side if kind == "dense" else CORNER)
         start = time.perf_counter()
-        prediction = segmenter.segment(open_picture(path), scale=TILE)
-        write_labels_by_part(Path(folder) / "labels.tif", (side, side), np.uint8, prediction.labels_in)
+        prediction = segmenter.segment(open_picture(path), scale=TILES[kind])
+        write_label_source(Path(folder) / "labels.tif", prediction.label_source)
+        prediction.record()
         seconds = time.perf_counter() - start
-        tiles = len(prediction.answer.scene.grid)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
-    return {"side": side, "tiles": tiles, "seconds": seconds, "peak_mb": peak, "parts": dict(prediction.seconds)}
+    answer = prediction.answer
+    return {
+        "side": side,
+        "tiles": len(answer.scene.grid),
+        "read": len(answer.tiles),
+        "seconds": seconds,
+        "reference": prediction.seconds["reference"],
+        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10,
+    }
 
 
-def write_repeated(path: Path, image: np.ndarray, side: int) -> None:
-    """Write a (side, side, 3) uint8 TIFF of the repeated picture, row by row."""
+def write_repeated(path: Path, image: np.ndarray, side: int, corner: int) -> None:
+    """Write a (side, side, 3) uint8 TIFF of the repeated picture, row by row; beyond a corner, of its dark ground."""
     rgb = image if image.ndim == 3 else np.repeat(image[..., None], 3, axis=2)
     mapped = tifffile.memmap(path, shape=(side, side, 3), dtype=np.uint8, photometric="rgb")
     band = np.tile(rgb, (1, -(-side // rgb.shape[1]), 1))[:, :side]
+    ground = np.random.default_rng(0).integers(8, 12, band.shape, dtype=np.uint8)
     for top in range(0, side, len(band)):
-        mapped[top : top + len(band)] = band[: side - top]
+        rows = ground.copy()
+        if top < corner:
+            rows[:, :corner] = band[:, :corner]
+        mapped[top : top + len(band)] = rows[: side - top]
         mapped.flush()
 
 
-def write_page(rows: list[dict[str, Any]]) -> None:
-    """Put the table between the marks of the page, at its end where there are none."""
-    lines = ["| side, pixels | tiles | seconds | seconds a tile | peak memory, MB |", "|---" * 5 + "|"]
-    for row in rows:
-        each = row["seconds"] / row["tiles"]
-        lines.append(f"| {row['side']} | {row['tiles']} | {row['seconds']:.0f} | {each:.2f} | {row['peak_mb']:.0f} |")
-    head = "## Large pictures\n\nUncompressed TIFF read in parts, labels written in parts, tiles of 512 pixels."
-    text = "\n\n".join([BEGIN, head, "\n".join(lines), slope(rows), END])
-    page = PAGE.read_text()
+def write_page(found: dict[str, Any]) -> None:
+    """Put table and plots between the marks of the page, before its tables of machines where there are none."""
+    lines = ["| picture | side, pixels | tiles | of them read | seconds | peak memory, MB |", "|---" * 6 + "|"]
+    for kind in TILES:
+        for row in found[kind]:
+            cells = (kind, row["side"], row["tiles"], row["read"], f"{row['seconds']:.0f}", f"{row['peak_mb']:.0f}")
+            lines.append(f"| {' | '.join(map(str, cells))} |")
+    head = (
+        "## Large pictures\n\n`python benchmarks/large.py`: uncompressed TIFF read in parts, labels written in parts; "
+        f"dense pictures are repeated cells in tiles of {TILES['dense']} pixels, sparse ones have cells in one corner, "
+        f"in tiles of {TILES['sparse']}."
+    )
+    text = "\n\n".join([BEGIN, head, "\n".join(lines), time_words(found), memory_words(found), END])
+    page_path = DOCS / "performance.md"
+    page = page_path.read_text()
     if BEGIN in page:
         page = page[: page.index(BEGIN)] + text + page[page.index(END) + len(END) :]
     else:
         page = page.rstrip() + "\n\n" + text + "\n"
-    PAGE.write_text(page)
+    page_path.write_text(page)
 
 
-def slope(rows: list[dict[str, Any]]) -> str:
-    if len(rows) < 2:
-        return ""
-    pixels = [row["side"] ** 2 / 1e6 for row in rows]
-    memory = np.polyfit(pixels, [row["peak_mb"] for row in rows], 1)
-    seconds = np.polyfit([row["tiles"] for row in rows], [row["seconds"] for row in rows], 1)
+def time_words(found: dict[str, Any]) -> str:
+    """Say how the time compares with that of single tiles, and draw it."""
+    rows, one = found["dense"], found["one_tile"]
+    ratios = [(row["seconds"] - row["reference"]) / (row["tiles"] * one) for row in rows]
+    tiles = [row["tiles"] for row in rows]
+    bound = [row["reference"] + FACTOR * row["tiles"] * one for row in rows]
+    measured = Series("measured", tiles, [row["seconds"] for row in rows])
+    write_plot(
+        DOCS / "images" / "large_time.svg", ("tiles", "seconds"), [measured, Series("1.1 x tiles x one", tiles, bound)]
+    )
+    each = ", ".join(f"{ratio:.2f}" for ratio in ratios)
     return (
-        f"Memory: {memory[1]:.0f} MB + {memory[0]:.2f} MB a megapixel, which makes {np.polyval(memory, 400):.0f} MB at "
-        f"20,000 x 20,000. Time: {seconds[1]:.0f} s + {seconds[0]:.2f} s a tile."
+        f"Time: one picture of a tile's size takes {one:.2f} s; beside the references ({rows[0]['reference']:.1f} s) a "
+        f"dense picture takes {each} of tiles x one.\n\n![Seconds over tiles](images/large_time.svg)"
+    )
+
+
+def memory_words(found: dict[str, Any]) -> str:
+    """Say how the memory grows, and draw it."""
+    rows = found["sparse"]
+    pixels, peaks = [row["side"] ** 2 / 1e6 for row in rows], [row["peak_mb"] for row in rows]
+    slope, start = np.polyfit(pixels, peaks, 1)
+    there = start + slope * WANTED_SIDE**2 / 1e6
+    verdict = "below" if there < WANTED_MB else "above"
+    line = Series("fitted", [0, WANTED_SIDE**2 / 1e6], [float(start), float(there)])
+    path = DOCS / "images" / "large_memory.svg"
+    write_plot(path, ("megapixels", "peak memory, MB"), [Series("measured", pixels, peaks), line])
+    return (
+        f"Memory: {start:.0f} MB + {slope:.2f} MB a megapixel, which makes {there:.0f} MB at {WANTED_SIDE} x "
+        f"{WANTED_SIDE} ({verdict} {WANTED_MB} MB).\n\n![Peak memory over megapixels](images/large_memory.svg)"
     )
 
 

@@ -67,7 +67,7 @@ def test_a_file_that_is_large_is_read_in_parts(desk, monkeypatch):
     quick = ("--tile", "auto", "--set", "max_prompts=24")
     assert desk.segment(desk / "plain.tif", *quick).exit_code == 0
     before = read_labels(desk / "out" / "plain_labels.tif")
-    monkeypatch.setattr("napari_gfsam.datasets.pictures.LARGE_BYTES", 1000)
+    monkeypatch.setattr("napari_gfsam.io.large.LARGE_BYTES", 1000)
     assert "skipped" in desk.segment(desk / "plain.tif", *quick).stdout
     result = desk.segment(desk / "plain.tif", *quick, "--overwrite")
     assert result.exit_code == 0, result.output
@@ -75,3 +75,54 @@ def test_a_file_that_is_large_is_read_in_parts(desk, monkeypatch):
     (desk / "out" / "plain_overlay.png").unlink()
     assert "skipped" in desk.segment(desk / "plain.tif", *quick).stdout
     assert "plain_overlay.png" not in desk.outputs
+
+
+def test_labels_of_a_zarr_target_as_zarr(desk):
+    import tifffile
+    import zarr
+
+    target, truth = large(desk)
+    zarr.save_array(str(desk / "targets" / "scene.zarr"), tifffile.imread(target))
+    words = (desk / "targets", "--tile", "240", "--format", "zarr", "--no-overlay", "--set", "max_prompts=24")
+    result = desk.segment(*words)
+    assert result.exit_code == 0, result.output
+    assert desk.outputs == ["scene_labels.zarr", "scene_record.json"]
+    labels = np.asarray(zarr.open_array(desk / "out" / "scene_labels.zarr", mode="r")) > 0
+    assert (labels & truth).sum() / (labels | truth).sum() > 0.8
+    assert "skipped" in desk.segment(*words).stdout
+    again = desk.run("replay", desk / "out" / "scene_record.json")
+    assert again.stdout.startswith("identical ("), again.output
+    exported = desk.run("export", desk / "out", "--to", "tiff", "-o", desk / "exports")
+    assert exported.exit_code == 0, exported.output
+    assert read_labels(desk / "exports" / "scene_labels.tif").shape == labels.shape
+
+
+def test_labels_too_large_for_a_png_are_refused_before_the_work(desk, monkeypatch):
+    monkeypatch.setattr("napari_gfsam.io.decode.LARGEST_PICTURE", 1000)
+    result = desk.segment(desk.target("a"), "--format", "png")
+    assert result.exit_code == 1
+    assert "use --format tif or zarr" in result.stderr
+
+
+def test_pixel_sizes_are_read_from_files_and_go_into_packs(desk):
+    import tifffile
+
+    def sized(source, name, side):
+        facts = {"axes": "YXS", "PhysicalSizeX": side, "PhysicalSizeY": side}
+        tifffile.imwrite(desk / name, tifffile.imread(source), photometric="rgb", metadata=facts)
+        return desk / name
+
+    target, _ = large(desk)
+    sized(desk / "ref.tif", "ref.ome.tif", 0.5)
+    painted = ("--reference", desk / "ref.ome.tif", "--labels", desk / "ref_labels.tif")
+    assert desk.run("packs", "make", *painted, "-o", desk / "p.gfsampack", "--no-features").exit_code == 0
+    finer = sized(target, "finer.ome.tif", 0.4)
+    words = ("--pack", desk / "p.gfsampack", finer, "--tile", "auto", "--set", "max_prompts=16", "-o", desk / "out")
+    result = desk.run("segment", *words)
+    assert result.exit_code == 0, result.output
+    assert "in tiles of 225 x 300 pixels (1.2 to a pixel of the references)" in result.stdout
+    record = read_record(desk / "out" / "finer.ome_record.json")
+    assert record.tiling.view == (180, 240)
+    assert record.target.pixel_size.height == 0.4
+    whole = desk.run("segment", *words, "--pixel-size", "1,0.5", "--overwrite")
+    assert "tiles" not in whole.stdout, whole.output

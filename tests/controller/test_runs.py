@@ -8,7 +8,7 @@ import pytest
 
 from napari_gfsam.api import PaintError, Segmenter
 from napari_gfsam.controller.pace import Pace
-from napari_gfsam.controller.run_types import STAGES, ReferenceInput, RunProgress, TargetDone, TargetFailed
+from napari_gfsam.controller.run_types import STAGES, Looking, ReferenceInput, RunProgress, TargetDone, TargetFailed
 from napari_gfsam.controller.runs import run_targets
 from napari_gfsam.core.types import ClassSpec
 from napari_gfsam.imaging import ImageError, PixelRecipe
@@ -239,7 +239,7 @@ def test_without_a_reference_there_is_no_run(segmenter, stack):
 
 def test_records_name_what_was_read_and_the_settings_of_the_run(segmenter, stack, reference):
     store = FakeStore()
-    drain(run_targets(segmenter, [reference], targets_of(stack, 1), store, settings="published"))
+    drain(run_targets(segmenter, [reference], targets_of(stack, 1), store, looking=Looking("published")))
     record = store.kept[stack.key(1)].record()
     assert record.target.name == "cells [1, :, :]"
     assert record.references[0].image.name == "cells, painted"

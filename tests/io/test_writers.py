@@ -131,25 +131,3 @@ def test_files_of_others_do_not_bear_our_mark(tmp_path):
     (tmp_path / "cut.png").write_bytes((tmp_path / "l.png").read_bytes()[:20])
     assert not is_ours(tmp_path / "cut.png")
     assert not is_ours(tmp_path / "none.tif")
-
-
-@pytest.mark.parametrize("shape", [(1024, 512), (700, 1100), (10, 10)])
-def test_labels_written_by_part_are_those_of_the_whole(tmp_path, shape):
-    from napari_gfsam.io.readers import read_labels
-    from napari_gfsam.io.writers import is_ours, write_labels_by_part
-
-    labels = np.random.default_rng(0).integers(0, 4, shape).astype(np.uint8)
-    write_labels_by_part(tmp_path / "a.tif", shape, labels.dtype, lambda box: labels[box])
-    np.testing.assert_array_equal(read_labels(tmp_path / "a.tif"), labels)
-    assert is_ours(tmp_path / "a.tif")
-
-
-def test_labels_written_by_part_leave_no_half_file(tmp_path):
-    from napari_gfsam.io.writers import OutputError, write_labels_by_part
-
-    def full(box):
-        raise OSError(28, "No space left on device")
-
-    with pytest.raises(OutputError, match="No space left"):
-        write_labels_by_part(tmp_path / "a.tif", (600, 600), np.uint8, full)
-    assert list(tmp_path.iterdir()) == []

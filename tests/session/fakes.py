@@ -67,5 +67,11 @@ class FakeArchive:
             decision["point_yx"] = None if decision["point_yx"] is None else tuple(decision["point_yx"])
         return FakePrediction(name, settings, tuple(DecisionRecord(**decision) for decision in decisions))
 
+    def remove(self, path: Path) -> None:
+        path.unlink(missing_ok=True)
+
+    def nbytes(self, path: Path) -> int:
+        return path.stat().st_size
+
     def remove_unused_references(self, folder: Path) -> None:
         pass

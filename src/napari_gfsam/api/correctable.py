@@ -12,11 +12,14 @@ from napari_gfsam.core.types import Status
 from napari_gfsam.io.records import DecisionRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from typing import Self
+
+    from numpy.typing import ArrayLike
 
     from napari_gfsam.core.arrays import FloatArray, IntArray, LabelArray
     from napari_gfsam.core.config import GFSAMConfig
+    from napari_gfsam.imaging import PictureSource
 
 #: Other readings of a picture, as changes of named settings.
 READINGS: Mapping[str, Mapping[str, Any]] = {
@@ -122,6 +125,16 @@ class Correctable(ABC):
     def decided(self, decisions: tuple[DecisionRecord, ...]) -> Self:
         """Return the answer that has exactly these decisions, whatever it has now: undo and redo."""
 
+    def over(self, picture: Callable[[], ArrayLike]) -> Self:
+        """Return the answer with its picture at hand, which a point where nothing was looked at closely needs.
+
+        Parameters
+        ----------
+        picture
+            Gives the picture as it was segmented, when it is needed.
+        """
+        return self
+
     @abstractmethod
     def read_as(self, settings: GFSAMConfig) -> Self:
         """Read the same picture with other settings, without any decision."""
@@ -130,6 +143,18 @@ class Correctable(ABC):
     @abstractmethod
     def labels(self) -> LabelArray:
         """(H, W) class ids, 0 = background."""
+
+    @property
+    def label_source(self) -> PictureSource:
+        """The labels, to be read part by part."""
+        from napari_gfsam.imaging import ArraySource
+
+        return ArraySource(self.labels)
+
+    @property
+    @abstractmethod
+    def similarity(self) -> FloatArray:
+        """(rows, columns) float32 over the picture: how alike each cell is to the painted objects of any class."""
 
     def alternatives(self) -> tuple[Alternative, ...]:
         """Return other readings of the same picture that differ from this one.

@@ -50,9 +50,9 @@ def pack_of(
     colors
         By class id; those of the palette where none is given.
     pixel_sizes
-        One a reference, or none at all.
+        One a reference; as their records say when none is given.
     """
-    sizes = pixel_sizes or (None,) * len(references)
+    sizes = pixel_sizes or [one.record.image.pixel_size for one in references]
     known = colors or {}
     return Pack(
         references=tuple(
@@ -105,7 +105,7 @@ def offer_features(backend: Backend, references: Sequence[Reference], features: 
 
 
 def _reference(stored: PackReference, path: Path | None) -> Reference:
-    record = stored.record
+    record = replace(stored.record, image=replace(stored.record.image, pixel_size=stored.pixel_size))
     specs = [ClassSpec(one.id, one.name, one.negative) for one in record.classes]
     painting = Painting(specs, record.ignore, _region(record))
     made = make_reference(stored.picture, stored.labels, painting, PixelRecipe(), record.image, record.labels)

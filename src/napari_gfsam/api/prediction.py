@@ -12,7 +12,7 @@ from napari_gfsam.core.types import ACCEPTED, Status
 from napari_gfsam.io.records import ClassResult, DecisionRecord, RunRecord, labels_hash
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from numpy.typing import NDArray
 
@@ -117,6 +117,11 @@ class Prediction(Correctable):
             offset += trace.graph.n_clusters
         return image
 
+    @property
+    def similarity(self) -> FloatArray:
+        """(grid, grid) float32: how alike each cell is to the painted objects of any class, 0 to 1."""
+        return similarity_of(self.traces.values())
+
     def model_mask(self, class_id: int) -> BoolArray:
         """Return the (1024, 1024) bool answer of one class in the squashed frame that published figures use."""
         from napari_gfsam.core.merge import model_mask
@@ -184,6 +189,12 @@ class Prediction(Correctable):
         return ClassResult(
             class_id, len(trace.prompts), trace.graph.n_clusters, accepted, pixels, found.score, found.reason
         )
+
+
+def similarity_of(traces: Iterable[ClassTrace]) -> FloatArray:
+    """Return how alike each cell of the grid is to the painted objects of any class: (grid, grid) float32."""
+    maps = [trace.maps.positive_mean.cpu().numpy() for trace in traces]
+    return np.asarray(np.max(maps, axis=0).clip(0, 1), dtype=np.float32)
 
 
 def edit_of(decision: DecisionRecord, frame: Frame) -> Edit:

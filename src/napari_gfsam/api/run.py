@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
+from napari_gfsam.api.pixel_sizes import pixel_sizes_of
 from napari_gfsam.api.prediction import Prediction, Scene
 from napari_gfsam.api.scale import decide
 from napari_gfsam.api.target import read_target
@@ -125,7 +126,8 @@ class Run:
         if target.scale == "whole":
             return None
         size = source_of(target.image, target.recipe).size_yx
-        return decide(target.scale, self.references, size, target.pixels)
+        pixels = target.pixels or pixel_sizes_of(self.references, target.record)
+        return decide(target.scale, self.references, size, pixels)
 
     def encode(self, pictures: Sequence[Picture]) -> list[Scene]:
         """Put pictures through both encoders together, those that were not known yet."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from napari_gfsam.api.backend import Backend
 from napari_gfsam.api.cache import FeatureCache
+from napari_gfsam.api.pixel_sizes import pixel_sizes_of
 from napari_gfsam.api.reference import PaintError, Painting, Reference, make_reference
 from napari_gfsam.api.run import PaintWeights, PredictionReady, Run, classes_of
 from napari_gfsam.api.scale import decide
@@ -197,7 +198,7 @@ class Segmenter:
         colors
             (red, green, blue) by class id; those of the palette where none is given.
         pixel_sizes
-            One a reference (``None`` where it is not known), or none at all.
+            One a reference (``None`` where it is not known); as the references' records say when none is given.
         features
             Whether what this segmenter's encoder sees goes in too (about 2 MB a reference with the bundled models),
             so that the same encoder need not look again.
@@ -249,7 +250,7 @@ class Segmenter:
             is larger than a reference (`napari_gfsam.api.scale.decide`); the side of a tile in pixels; or the
             `Tiling` of another run.
         pixels
-            Pixel sizes of references and target, where they are known and differ.
+            Pixel sizes of references and target; as their records say, else alike, by default.
 
         Raises
         ------
@@ -281,12 +282,18 @@ class Segmenter:
         """
         yield from self._run(settings).events(Target(target, recipe or PixelRecipe(), record, scale, pixels))
 
-    def tiling(self, shape: tuple[int, int], scale: Scale = "auto", pixels: PixelSizes | None = None) -> Tiling | None:
+    def tiling(
+        self,
+        shape: tuple[int, int],
+        scale: Scale = "auto",
+        pixels: PixelSizes | None = None,
+        record: InputRecord | None = None,
+    ) -> Tiling | None:
         """Return how a target of (height, width) pixels would be cut, ``None`` where it would be looked at whole.
 
         Parameters as in `segment`; raises `ValueError` if the scale is none.
         """
-        return decide(scale, self._references, shape, pixels)
+        return decide(scale, self._references, shape, pixels or pixel_sizes_of(self._references, record))
 
     def segment_many(
         self,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_gfsam.imaging import ArraySource, PictureSource, PixelRecipe, require_content, to_model_input, to_rgb
-from napari_gfsam.imaging.source import source_hash
+from napari_gfsam.imaging.source import source_hash, whole_of
 from napari_gfsam.io.records import InputRecord
 
 if TYPE_CHECKING:
@@ -73,8 +73,7 @@ def read_target(target: Target) -> Picture:
     """
     image = target.image
     if isinstance(image, PictureSource):
-        height, width = image.size_yx
-        image = image.read(slice(0, height), slice(0, width))
+        image = whole_of(image)
     rgb = to_rgb(image, target.recipe)
     require_content(rgb, "The target picture")
     record = record_of(target, ArraySource(np.asarray(image)))

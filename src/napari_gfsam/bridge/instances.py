@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from pandas import DataFrame
 
-    from napari_gfsam.api import Prediction
+    from napari_gfsam.api.tiles.prediction import AnyPrediction
     from napari_gfsam.bridge.align import Shape
     from napari_gfsam.bridge.ours import OurLayers
     from napari_gfsam.core.arrays import FloatArray, IntArray, LabelArray
@@ -97,7 +97,7 @@ class LinkedPlane:
     features: DataFrame
 
 
-def objects_of(labels: LabelArray, prediction: Prediction | None) -> tuple[Instances, ClusterTable | None]:
+def objects_of(labels: LabelArray, prediction: AnyPrediction | None) -> tuple[Instances, ClusterTable | None]:
     """Split the labels of a target into objects, with the clusters of its prediction where there is one."""
     if prediction is None:
         nothing = np.zeros(labels.shape, dtype=np.int64)

@@ -119,7 +119,7 @@ def _do_target(run: DemoRun, sample: "Sample") -> tuple[str, ...]:
     prediction = predict(run.segmenter, picture, run.progress, sample.title)
     drawing = drawing_of(picture, prediction, points=True, truth=sample.labels)
     record = prediction.record()
-    write_outputs(output_paths(run.folder, sample.name, "tif", overlay=True), prediction.labels, record, drawing)
+    write_outputs(output_paths(run.folder, sample.name, "tif", overlay=True), prediction.label_source, record, drawing)
     results = [result for result in record.results if result.id in sample.class_names]
     return (
         sample.title,

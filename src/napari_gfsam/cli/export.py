@@ -17,7 +17,7 @@ from napari_gfsam.cli.console import complain, note, say, sentence
 from napari_gfsam.cli.errors import FAILED, OK, CommandError, UsageError
 from napari_gfsam.cli.inputs import class_specs_of
 from napari_gfsam.datasets.outputs import prepare_folder
-from napari_gfsam.datasets.pictures import absolute
+from napari_gfsam.datasets.pictures import absolute, is_zarr
 from napari_gfsam.datasets.targets import LABELS, name_targets
 
 if TYPE_CHECKING:
@@ -56,7 +56,9 @@ class ExportOptions:
 
     labels: Annotated[
         list[str],
-        typer.Argument(metavar="LABELS", help="Label images, or folders or quoted globs of them: TIFF, PNG, BMP."),
+        typer.Argument(
+            metavar="LABELS", help="Label images (TIFF, PNG, BMP, Zarr), or folders or quoted globs of them."
+        ),
     ]
     to: Annotated[list[Format], typer.Option("--to", help="Format; repeat for several.")]
     output: Annotated[Path, typer.Option("--output", "-o", metavar="FOLDER", help="Folder for the exported files.")]
@@ -138,7 +140,7 @@ def find_labels(words: list[str]) -> list[Path]:
     found: dict[Path, None] = {}
     for word in words:
         named = Path(word).expanduser()
-        if named.is_dir():
+        if named.is_dir() and not is_zarr(named):
             paths = _inside(named)
         else:
             paths = [named] if named.exists() else sorted(map(Path, glob.glob(str(named), recursive=True)))
@@ -149,9 +151,8 @@ def find_labels(words: list[str]) -> list[Path]:
 
 
 def _inside(folder: Path) -> list[Path]:
-    pictures = sorted(
-        path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
-    )
+    shown = (path for path in folder.iterdir() if not path.name.startswith("."))
+    pictures = sorted(path for path in shown if path.suffix.lower() in SUFFIXES or is_zarr(path))
     return [path for path in pictures if path.stem.endswith(LABELS)] or pictures
 
 

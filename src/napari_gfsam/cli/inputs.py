@@ -154,7 +154,7 @@ def scale_of(text: str) -> Scale:
 
 
 def pixels_of(text: str) -> PixelSizes | None:
-    """Parse ``REF,TARGET``: the sides of a pixel in one unit; nothing where they are alike.
+    """Parse ``REF,TARGET``: the sides of a pixel in one unit; nothing where files say them or they are alike.
 
     Raises
     ------

@@ -65,7 +65,9 @@ class MakeOptions(ModelOptions):
     channel_axis: Annotated[
         int | None, typer.Option(metavar="AXIS", help="Axis of channels in files with three axes.")
     ] = None
-    pixel_size: Annotated[float | None, typer.Option(metavar="SIZE", help="Side of a pixel, in --unit.")] = None
+    pixel_size: Annotated[
+        float | None, typer.Option(metavar="SIZE", help="Side of a pixel, in --unit; else as files say it.")
+    ] = None
     unit: Annotated[str, typer.Option(metavar="UNIT", help="Unit of --pixel-size.")] = "micrometer"
     title: Annotated[str, typer.Option(metavar="TEXT", help="What it is, in a few words.")] = ""
     description: Annotated[str, typer.Option(metavar="TEXT", help="What others should know.")] = ""
@@ -104,7 +106,7 @@ def make_pack(options: MakeOptions) -> int:
     for painting in paintings:
         add_painting(segmenter, painting, recipe)
     about = PackAbout(options.title, options.description, options.author, options.licence)
-    sizes = [size] * len(paintings)
+    sizes = [size] * len(paintings) if size else ()
     segmenter.save_pack(options.output, about=about, colors=colors, pixel_sizes=sizes, features=options.features)
     megabytes = options.output.stat().st_size / 1e6
     say(f"{escape(str(options.output))}: {len(paintings)} painted picture(s), {megabytes:.1f} MB")

@@ -2,8 +2,9 @@
 
 # typer reads these annotations when the command is registered, so they are not postponed.
 from dataclasses import dataclass, replace
+from math import prod
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,7 +13,7 @@ from napari_gfsam.cli.errors import FAILED, OK, CommandError
 from napari_gfsam.cli.predicting import predict
 from napari_gfsam.cli.progress import TargetsProgress
 from napari_gfsam.datasets.outputs import Inputs, drawing_of, output_paths, prepare_folder, write_outputs
-from napari_gfsam.datasets.pictures import Painting, ReadPicture, add_painting, read_picture_file
+from napari_gfsam.datasets.pictures import Painting, ReadPicture, add_painting, is_zarr, read_picture_file
 from napari_gfsam.datasets.rows import summary
 from napari_gfsam.datasets.targets import LABELS, RECORD
 from napari_gfsam.datasets.threads import use_threads
@@ -20,6 +21,7 @@ from napari_gfsam.datasets.threads import use_threads
 if TYPE_CHECKING:
     from napari_gfsam.api import Prediction, Segmenter
     from napari_gfsam.api.tiles.prediction import TiledPrediction
+    from napari_gfsam.imaging import PictureSource
     from napari_gfsam.io.records import InputRecord, ReferenceRecord, RunRecord
 
 EXAMPLES = """
@@ -146,21 +148,22 @@ def find_input(found: "InputRecord", folder: Path) -> Path:
         )
     places = [folder / found.relative_path] if found.relative_path else []
     for place in (*places, Path(found.path)):
-        if place.is_file():
+        if place.is_file() or is_zarr(place):
             return place
     raise CommandError(f"{found.name} is neither at {found.path} nor beside the record; put it back there.")
 
 
 def compare(record: "RunRecord", prediction: "Prediction | TiledPrediction", path: Path) -> tuple[bool, str]:
     """Compare new labels with the recorded ones: whether they are the same, and the verdict in words."""
-    from napari_gfsam.io.readers import ImageFileError, read_labels
+    from napari_gfsam.io.by_part import open_labels
+    from napari_gfsam.io.readers import ImageFileError
     from napari_gfsam.io.records import labels_hash
 
-    labels = prediction.labels
+    labels = prediction.label_source
     if labels_hash(labels) == record.labels_hash:
         return True, "identical"
     try:
-        before = read_labels(path.with_name(record.labels_file or f"no{LABELS}.tif"))
+        before = open_labels(path.with_name(record.labels_file or f"no{LABELS}.tif"))
     except ImageFileError:
         return False, "differs (the recorded label image is not here, so pixels cannot be counted)"
     if labels_hash(before) != record.labels_hash:
@@ -168,11 +171,14 @@ def compare(record: "RunRecord", prediction: "Prediction | TiledPrediction", pat
     return False, _count(before, labels)
 
 
-def _count(before: Any, labels: Any) -> str:
+def _count(before: "PictureSource", labels: "PictureSource") -> str:
+    from napari_gfsam.io.parts import row_bands
+
     if before.shape != labels.shape:
         return f"differs in size: {before.shape} before, {labels.shape} now"
-    different = int((before != labels).sum())
-    return f"differs in {different} pixels ({different / labels.size:.2%})"
+    bands = zip(row_bands(before), row_bands(labels), strict=True)
+    different = sum(int((old != new).sum()) for old, new in bands)
+    return f"differs in {different} pixels ({different / prod(labels.shape):.2%})"
 
 
 def _add(segmenter: "Segmenter", reference: "ReferenceRecord", folder: Path) -> list[Path]:
@@ -237,5 +243,5 @@ def _write(folder: Path, record_path: Path, done: Replayed) -> None:
     paths = output_paths(folder, name, "tif", overlay=True)
     Inputs((*done.inputs, record_path)).refuse(paths)
     drawing = drawing_of(done.picture, done.prediction, points=False)
-    write_outputs(paths, done.prediction.labels, done.prediction.record(), drawing)
+    write_outputs(paths, done.prediction.label_source, done.prediction.record(), drawing)
     say(f"{paths.labels} ({summary(done.prediction.record())})")

@@ -51,6 +51,7 @@ class LabelFormat(StrEnum):
 
     TIF = "tif"
     PNG = "png"
+    ZARR = "zarr"
 
 
 class Intensity(StrEnum):
@@ -115,7 +116,7 @@ class SegmentOptions(StackOptions):
     ] = "whole"
     pixel_size: Annotated[
         str,
-        typer.Option(metavar="REF,TARGET", help="Side of a pixel in references and targets, where they differ."),
+        typer.Option(metavar="REF,TARGET", help="Side of a pixel in references and targets; else as files say it."),
     ] = ""
     overlay: Annotated[bool, typer.Option(help="Write an overlay PNG for people.")] = True
     points: Annotated[bool, typer.Option(help="Draw the prompts on the overlay.")] = False

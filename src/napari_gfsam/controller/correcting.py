@@ -17,7 +17,8 @@ from napari_gfsam.session.history import Command
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator
 
-    from napari_gfsam.api import Alternative, Prediction
+    from napari_gfsam.api import Alternative
+    from napari_gfsam.api.tiles.prediction import AnyPrediction
     from napari_gfsam.bridge.clusters import ClusterId, ClustersLayer
     from napari_gfsam.bridge.prompts import PointId, PromptsLayer
     from napari_gfsam.controller.sheets import Sheets
@@ -73,7 +74,7 @@ class Correcting:
         self._readings_of: PlaneKey | None = None
 
     @property
-    def prediction(self) -> Prediction | None:
+    def prediction(self) -> AnyPrediction | None:
         """The prediction under review, ``None`` if there is none or it had to make room on the disk."""
         plane = self._session.queue.current
         return None if plane is None else self._session.store.get(plane)
@@ -111,7 +112,7 @@ class Correcting:
         """Switch several prompts off (a person deleted them)."""
         gone = tuple(points)
 
-        def change(now: Prediction) -> Prediction:
+        def change(now: AnyPrediction) -> AnyPrediction:
             for class_id, index in gone:
                 now = now.with_status(class_id, index, Status.OFF_BY_HAND)
             return now
@@ -135,7 +136,14 @@ class Correcting:
     def add_point(self, class_id: int, point_yx: tuple[float, float], *, positive: bool) -> None:
         """Add a point: "this belongs to the class", or "this does not"."""
         words = "add a point" if positive else "add a point that says “not this”"
-        self._decide(words, lambda now: now.with_point(class_id, point_yx, positive=positive))
+        plane = self._plane()
+        source = self._sources.get(plane.source)
+
+        def change(now: AnyPrediction) -> AnyPrediction:
+            known = now if source is None else now.over(partial(source.read, plane))
+            return known.with_point(class_id, point_yx, positive=positive)
+
+        self._decide(words, change)
 
     def delete_object(self, point_yx: tuple[float, float]) -> None:
         """Erase the object under a point from the proposal, as a stroke of the brush would."""
@@ -180,7 +188,7 @@ class Correcting:
         self.reading_changed.emit("", "")
         self.failed.emit(sentence)
 
-    def _show_next_reading(self, prediction: Prediction) -> None:
+    def _show_next_reading(self, prediction: AnyPrediction) -> None:
         names, known = list(self._readings), list(self._readings.values())
         place = (known.index(prediction.settings) + 1) % len(known)
         self._decide(f"show the reading “{names[place]}”", lambda now: now.read_as(known[place]))
@@ -205,7 +213,7 @@ class Correcting:
         self.take_strokes()
         self._session.history.redo()
 
-    def _decide(self, title: str, change: Callable[[Prediction], Prediction]) -> None:
+    def _decide(self, title: str, change: Callable[[AnyPrediction], AnyPrediction]) -> None:
         plane, before = self._plane(), self._required()
         self.take_strokes()
         try:
@@ -231,6 +239,9 @@ class Correcting:
         if prediction.settings != settings:
             prediction = prediction.read_as(settings)
         self.bring(plane)
+        source = self._sources.get(plane.source)
+        if source is not None:
+            prediction = prediction.over(partial(source.read, plane))
         self._show_corrected(plane, prediction.decided(decisions))
 
     def _paint(self, plane: PlaneKey, paint: Paint | None) -> None:
@@ -239,7 +250,7 @@ class Correcting:
         self._session.proposals.set_paint(plane, paint)
         self._sheets.show_answer(plane)
 
-    def _show_corrected(self, plane: PlaneKey, prediction: Prediction) -> None:
+    def _show_corrected(self, plane: PlaneKey, prediction: AnyPrediction) -> None:
         known = self._session.store.get(plane)
         self._session.store.correct(plane, prediction)
         self._sheets.show_answer(plane, prediction.labels)
@@ -247,7 +258,7 @@ class Correcting:
         deque(self._following(plane, prediction, clusters=clusters), maxlen=0)
         self.shown.emit(plane)
 
-    def _following(self, plane: PlaneKey, prediction: Prediction, *, clusters: bool) -> Iterator[None]:
+    def _following(self, plane: PlaneKey, prediction: AnyPrediction, *, clusters: bool) -> Iterator[None]:
         """Show points and clusters; cluster outlines anew only when there are other masks."""
         source, over, table = self._sources.of(plane), self._sources.layer(plane), prediction.points
         self._prompts.show(over, plane, source.shape, table)
@@ -266,7 +277,7 @@ class Correcting:
             raise CorrectionError("No target is under review; choose one in the list first.")
         return plane
 
-    def _required(self) -> Prediction:
+    def _required(self) -> AnyPrediction:
         self._plane()
         prediction = self.prediction
         if prediction is None:
@@ -274,7 +285,7 @@ class Correcting:
         return prediction
 
 
-def _read(prediction: Prediction) -> Generator[None, None, tuple[Alternative, ...]]:
+def _read(prediction: AnyPrediction) -> Generator[None, None, tuple[Alternative, ...]]:
     yield
     try:
         return prediction.alternatives()
@@ -282,6 +293,6 @@ def _read(prediction: Prediction) -> Generator[None, None, tuple[Alternative, ..
         raise CorrectionError(str(error)) from error
 
 
-def _masks(prediction: Prediction) -> tuple[Any, ...]:
+def _masks(prediction: AnyPrediction) -> tuple[Any, ...]:
     """Return what tells whether two predictions of a target hold the same masks."""
-    return prediction.settings, tuple(len(trace.prompts) for trace in prediction.traces.values())
+    return prediction.settings, tuple(np.bincount(prediction.points.class_id).tolist())

@@ -13,6 +13,7 @@ from napari_gfsam.api.choice import ModelChoice
 if TYPE_CHECKING:
     from napari_gfsam.api import Segmenter
     from napari_gfsam.api.backend import Backend
+    from napari_gfsam.api.scale import Scale
     from napari_gfsam.io.records import ModelRecord
 
 #: What of a `ModelChoice` replaces one model of the preset.
@@ -39,6 +40,7 @@ class Models:
     def __init__(self, model: str, settings: str) -> None:
         self._choice, self._settings = ModelChoice(model), settings
         self._segmenter: Segmenter | None = None
+        self._scale: Scale = "whole"
 
     @property
     def choice(self) -> ModelChoice:
@@ -49,6 +51,11 @@ class Models:
     def settings(self) -> str:
         """Name of the preset of settings."""
         return self._settings
+
+    @property
+    def scale(self) -> Scale:
+        """At which scale targets are looked at: ``whole``, ``auto`` or the side of a tile in pixels."""
+        return self._scale
 
     @property
     def segmenter(self) -> Segmenter:
@@ -77,6 +84,19 @@ class Models:
     def use_settings(self, settings: str) -> None:
         """Choose a preset of settings for the runs to come."""
         self._settings = settings
+        self.changed.emit()
+
+    def use_scale(self, word: str) -> None:
+        """Choose the scale of the runs to come: ``whole``, ``auto`` or a number of pixels.
+
+        Raises
+        ------
+        ValueError
+            If it is none of them.
+        """
+        if word not in ("whole", "auto") and not word.isdecimal():
+            raise ValueError(f"{word!r} is no scale; choose whole, auto or a number of pixels.")
+        self._scale = int(word) if word.isdecimal() else "auto" if word == "auto" else "whole"
         self.changed.emit()
 
     def use(self, **changes: Any) -> None:

@@ -12,7 +12,6 @@ from napari_gfsam.bridge.maps import show_map
 from napari_gfsam.bridge.ours import Role
 
 if TYPE_CHECKING:
-    from napari_gfsam.api import Prediction
     from napari_gfsam.bridge.ours import OurLayers
     from napari_gfsam.controller.correcting import Correcting
     from napari_gfsam.controller.sheets import Sheets
@@ -114,15 +113,9 @@ class Overlays:
             near = sorted(line[max(0, here - NEAR) : here + NEAR + 1], key=lambda one: abs(line.index(one) - here))
             show_instances(self._ours, over, plane, source.shape, objects, near[1:])
         elif role in (Role.CONFIDENCE, Role.SIMILARITY):
-            values = prediction.confidence if role is Role.CONFIDENCE else similarity_of(prediction)
+            values = prediction.confidence if role is Role.CONFIDENCE else prediction.similarity
             show_map(self._ours, role, over, plane, source.shape, values)
 
     def _layer(self, role: Role) -> Any:
         plane = self._session.queue.current
         return self._ours.find(role, "" if plane is None else plane.source)
-
-
-def similarity_of(prediction: Prediction) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
-    """Return how alike each cell of the grid is to the painted objects of any class: (grid, grid) float32."""
-    maps = [trace.maps.positive_mean.cpu().numpy() for trace in prediction.traces.values()]
-    return np.asarray(np.max(maps, axis=0).clip(0, 1), dtype=np.float32)

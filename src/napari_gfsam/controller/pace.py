@@ -153,6 +153,10 @@ class Meter:
             self._lap()
         self._reach(self._place + self._pace.target + min(classes, self._n_classes) * self._pace.each_class)
 
+    def share_done(self, share: float) -> None:
+        """Count a share of the target, 0 to 1."""
+        self._reach(self._place + share * self._each)
+
     def target_found(self) -> None:
         """Count the classes of the target, all of them."""
         if self._n_classes:

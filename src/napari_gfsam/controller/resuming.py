@@ -116,6 +116,7 @@ class Resuming:
             desk.review.mode = AcceptMode(choices["mode"])
             desk.stacks.smooth = bool(choices.get("smooth", False))
             desk.models.use_settings(choices["settings"])
+            desk.models.use_scale(str(choices.get("scale", "whole")))
             desk.models.use(**choices["model"])
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             self._lost.append(f"Not all that was chosen in the dock is as it was ({error}).")

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
-    from napari_gfsam.api import Prediction
     from napari_gfsam.api.reference import Region
+    from napari_gfsam.api.scale import Scale
+    from napari_gfsam.api.tiles.prediction import AnyPrediction
     from napari_gfsam.bridge.packs import PackPaint
     from napari_gfsam.core.arrays import LabelArray
+    from napari_gfsam.core.config import GFSAMConfig
     from napari_gfsam.core.types import ClassSpec
+    from napari_gfsam.io.records import PixelSize
     from napari_gfsam.session.types import PictureSource, PlaneKey
 
 #: What a stage is called for people.
@@ -29,9 +34,28 @@ STAGES = {
 class Store(Protocol):
     """Where a run leaves its predictions, from its own thread."""
 
-    def put(self, plane: PlaneKey, prediction: Prediction) -> None:
+    def put(self, plane: PlaneKey, prediction: AnyPrediction) -> None:
         """Keep a prediction."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Looking:
+    """How targets are looked at.
+
+    Parameters
+    ----------
+    settings
+        A preset or a `GFSAMConfig`; the segmenter's own when ``None``.
+    scale
+        ``whole``, ``auto`` or the side of a tile in pixels (`api.scale`).
+    pixel_sizes
+        By plane, how large a pixel is, where that is known; of references too.
+    """
+
+    settings: GFSAMConfig | str | None = None
+    scale: Scale = "whole"
+    pixel_sizes: Mapping[PlaneKey, PixelSize | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -116,6 +140,8 @@ class TargetDone:
         Why nothing was found, else empty.
     run
         Number of the run.
+    view
+        "in 9 tiles of 512 x 512 pixels"; empty where it was looked at whole.
     """
 
     plane: PlaneKey
@@ -123,6 +149,7 @@ class TargetDone:
     score: float
     reason: str
     run: int
+    view: str = ""
 
 
 @dataclass(frozen=True, slots=True)

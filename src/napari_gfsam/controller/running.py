@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 from psygnal import Signal
 
 from napari_gfsam.activity import ActivityBar
+from napari_gfsam.bridge.packs import pixel_size_of
 from napari_gfsam.controller.pace import Estimate, Pace, estimate
+from napari_gfsam.controller.run_types import Looking
 from napari_gfsam.controller.runs import RunProgress, TargetDone, TargetFailed, run_targets
 from napari_gfsam.controller.warmup import models_imported
 from napari_gfsam.session.types import Target, TargetState
@@ -90,11 +92,19 @@ class Running:
             references,
             targets,
             self._session.store,
-            settings=self._models.settings,
             run=run,
             pace=self._pace,
+            looking=self._looking([reference.plane for reference in references], planes),
         )
         self._jobs.start(steps)
+
+    def _looking(self, references: Sequence[PlaneKey], planes: Sequence[PlaneKey]) -> Looking:
+        settings, scale = self._models.settings, self._models.scale
+        if scale == "whole":
+            return Looking(settings)
+        known = (plane for plane in (*references, *planes) if self._sources.is_open(plane))
+        sizes = {plane: pixel_size_of(self._sources.layer(plane), self._sources.of(plane), plane) for plane in known}
+        return Looking(settings, scale, sizes)
 
     def cancel(self) -> None:
         """End the run within one batch of prompts; what is finished stays."""
@@ -139,7 +149,12 @@ class Running:
         self._sheets.look(event.plane)
         self._sheets.show_answer(event.plane, event.labels)
         self._session.queue.update(
-            event.plane, state=TargetState.PROPOSED, score=event.score, note=event.reason, run=event.run
+            event.plane,
+            state=TargetState.PROPOSED,
+            score=event.score,
+            note=event.reason,
+            run=event.run,
+            view=event.view,
         )
         self.done.emit(event.plane)
 

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_gfsam.api.reference import PaintError
+from napari_gfsam.controller.files import path_of
 from napari_gfsam.controller.nearest import Nearest
 from napari_gfsam.controller.pace import Meter, Pace
 from napari_gfsam.controller.run_types import (
+    Looking,
     ReferenceInput,
     RunEvent,
     RunProgress,
@@ -33,9 +35,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_gfsam.api import Prediction, Segmenter
-    from napari_gfsam.core.config import GFSAMConfig
+    from napari_gfsam.api import Segmenter
+    from napari_gfsam.api.tiles.prediction import AnyPrediction
     from napari_gfsam.core.pipeline import Event
+    from napari_gfsam.io.records import PixelSize
     from napari_gfsam.session.types import PictureSource, PlaneKey
 
     TargetPlane = tuple[PlaneKey, PictureSource]
@@ -46,6 +49,9 @@ __all__ = ["ReferenceInput", "RunEvent", "RunProgress", "Store", "TargetDone", "
 READ_POLL_SECONDS = 0.1
 # Share of a class that is done when its prompts are decoded.
 MOST_OF_A_CLASS = 0.9
+# Share of a target in tiles that is done when its tiles are encoded.
+ENCODING_TILES = 0.4
+WHOLE = Looking()
 logger = logging.getLogger(__name__)
 
 
@@ -55,9 +61,9 @@ def run_targets(
     targets: Sequence[TargetPlane],
     store: Store,
     *,
-    settings: GFSAMConfig | str | None = None,
     run: int = 0,
     pace: Pace | None = None,
+    looking: Looking = WHOLE,
 ) -> Generator[RunEvent, None, Pace]:
     """Segment targets with painted references.
 
@@ -71,12 +77,12 @@ def run_targets(
         Planes with their sources, in the order in which they are segmented.
     store
         Takes every prediction before its `TargetDone`.
-    settings
-        Settings of this run; the segmenter's own by default.
     run
         Number of the run, repeated in its events.
     pace
         What an earlier run returned, for the time left.
+    looking
+        With which settings and at which scale targets are looked at.
 
     Yields
     ------
@@ -99,7 +105,8 @@ def run_targets(
     """
     if not references:
         raise PaintError("There is no painted reference yet; paint at least one object in a picture first.")
-    return (yield from _Run(segmenter.sibling(settings), references, targets, store, run, pace or Pace()).steps())
+    made = _Run(segmenter.sibling(looking.settings), references, targets, store, run, pace or Pace())
+    return (yield from made.steps(looking))
 
 
 class _Run:
@@ -122,7 +129,8 @@ class _Run:
         n_classes = len(_painted_classes(self._references))
         self._meter = Meter(pace, len(self._targets), n_classes, len(self._references), loaded=models_imported())
 
-    def steps(self) -> Generator[RunEvent, None, Pace]:
+    def steps(self, looking: Looking) -> Generator[RunEvent, None, Pace]:
+        self._looking = looking
         yield from self._load()
         with old_objects_at_rest():
             yield from self._read_references()
@@ -145,7 +153,7 @@ class _Run:
         for number, reference in enumerate(self._references, 1):
             yield self._progress("reference")
             try:
-                add_reference(self._segmenter, reference)
+                add_reference(self._segmenter, reference, self._looking.pixel_sizes.get(reference.plane))
             except (PaintError, ImageError) as error:
                 raise type(error)(f"{reference.title}: {error}") from error
             self._meter.reference_done(number)
@@ -163,10 +171,11 @@ class _Run:
         yield self._progress("store", plane)
         self._store.put(plane, prediction)
         self._meter.target_stored()
-        yield TargetDone(plane, prediction.labels, target_score(prediction), prediction.reason, self._run)
+        view = _say_view(prediction)
+        yield TargetDone(plane, prediction.labels, target_score(prediction), prediction.reason, self._run, view)
 
-    def _predict(self, target: TargetPlane, picture: Future[NDArray[Any]]) -> Generator[RunEvent, None, Prediction]:
-        from napari_gfsam.api import Prediction, PredictionReady
+    def _predict(self, target: TargetPlane, picture: Future[NDArray[Any]]) -> Generator[RunEvent, None, AnyPrediction]:
+        from napari_gfsam.api import PredictionReady
 
         plane, source = target
         self._k += 1
@@ -176,16 +185,21 @@ class _Run:
             yield self._progress("read", plane)
         pixels = picture.result()
         yield self._progress("encode", plane)
-        record = _record(_name(target), pixels)
-        segmenter = self._segmenter_of(plane)
-        for event in segmenter.segment_events(pixels, recipe=source.recipe, record=record):
+        record = _record(_name(target), pixels, self._pixel_size(plane))
+        segmenter, scale = self._segmenter_of(plane), self._looking.scale
+        for event in segmenter.segment_events(pixels, recipe=source.recipe, record=record, scale=scale):
             if isinstance(event, PredictionReady):
-                if not isinstance(event.prediction, Prediction):
-                    raise RuntimeError("A picture was cut that was to be looked at whole; please report this.")
                 self._meter.target_found()
                 return event.prediction
             yield self._progress(self._count(event), plane)
         raise RuntimeError("A run ended without an answer; please report this.")
+
+    def _pixel_size(self, plane: PlaneKey) -> PixelSize | None:
+        from napari_gfsam.io.pixel_sizes import read_pixel_size
+
+        path = path_of(plane.source)
+        known = self._looking.pixel_sizes.get(plane)
+        return read_pixel_size(path) if known is None and path is not None else known
 
     def _segmenter_of(self, plane: PlaneKey) -> Segmenter:
         """Return a segmenter with the references that serve a target."""
@@ -197,13 +211,17 @@ class _Run:
 
     def _count(self, event: Event) -> str:
         """Count what is done, and return what comes next."""
-        from napari_gfsam.core.pipeline import PromptsDecoded, StageDone
+        from napari_gfsam.core.pipeline import PromptsDecoded, StageDone, TilesDone
 
+        if isinstance(event, TilesDone):
+            done, share = event.done / event.total, ENCODING_TILES
+            self._meter.share_done(share * done if event.stage == "encoded" else share + (1 - share) * done)
+            return "encode" if event.stage == "encoded" else "find"
         if isinstance(event, StageDone) and event.stage in ("load", "reference"):
             return "encode"
         if isinstance(event, StageDone) and event.stage == "target":
             self._meter.classes_found(0)
-        elif isinstance(event, PromptsDecoded):
+        elif isinstance(event, PromptsDecoded) and self._looking.scale == "whole":
             before = [spec.id for spec in self._segmenter.classes].index(event.class_id)
             self._meter.classes_found(before + MOST_OF_A_CLASS * event.done / event.total)
         return "find"
@@ -213,7 +231,7 @@ class _Run:
         return RunProgress(stage, plane, self._k, len(self._targets), meter.fraction, meter.seconds_left, self._run)
 
 
-def add_reference(segmenter: Segmenter, reference: ReferenceInput) -> None:
+def add_reference(segmenter: Segmenter, reference: ReferenceInput, pixel_size: PixelSize | None = None) -> None:
     """Read, check and encode a reference; errors as `run_targets`."""
     source = reference.source
     pixels = _read(reference.plane, source)
@@ -225,7 +243,7 @@ def add_reference(segmenter: Segmenter, reference: ReferenceInput) -> None:
         ignore=reference.ignore,
         region_yx=reference.region_yx,
         recipe=source.recipe,
-        records=(_record(reference.title, pixels), InputRecord("paint", labels_hash(labels), labels.shape)),
+        records=(_record(reference.title, pixels, pixel_size), InputRecord("paint", labels_hash(labels), labels.shape)),
     )
     packed = reference.packed
     if packed is not None and content_hash(added.model_input) == packed.content:
@@ -235,7 +253,7 @@ def add_reference(segmenter: Segmenter, reference: ReferenceInput) -> None:
     segmenter.backend.tokens(added.model_input)
 
 
-def target_score(prediction: Prediction) -> float:
+def target_score(prediction: AnyPrediction) -> float:
     """Return the score of the class that is worst off among those found, 0 where none is."""
     found = [one.score for one in prediction.classes.values() if not one.spec.negative and one.mask.any()]
     return min(found, default=0.0)
@@ -284,5 +302,15 @@ def _name(target: TargetPlane) -> str:
     return f"{source.name} [{places}]" if max(plane.index) >= 0 else source.name
 
 
-def _record(name: str, pixels: NDArray[Any]) -> InputRecord:
-    return InputRecord(name, array_hash(np.asarray(pixels)), np.shape(pixels))
+def _record(name: str, pixels: NDArray[Any], pixel_size: PixelSize | None = None) -> InputRecord:
+    return InputRecord(name, array_hash(np.asarray(pixels)), np.shape(pixels), pixel_size=pixel_size)
+
+
+def _say_view(prediction: AnyPrediction) -> str:
+    """Say how a picture was cut; nothing where it was looked at whole."""
+    from napari_gfsam.api import Prediction
+
+    if isinstance(prediction, Prediction):
+        return ""
+    grid = prediction.answer.scene.grid
+    return f"in {len(grid)} tiles of {grid.tile_shape[0]} x {grid.tile_shape[1]} pixels"

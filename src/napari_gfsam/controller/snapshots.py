@@ -242,6 +242,7 @@ class Snapshots:
             "settings": desk.models.settings,
             "mode": desk.review.mode.value,
             "smooth": desk.stacks.smooth,
+            "scale": str(desk.models.scale),
         }
 
 

@@ -24,7 +24,7 @@ from napari_gfsam.workers import JobRunner
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
-    from napari_gfsam.api import Prediction
+    from napari_gfsam.api.tiles.prediction import AnyPrediction
     from napari_gfsam.controller.running import Running
     from napari_gfsam.controller.sheets import Sheets
     from napari_gfsam.core.arrays import LabelArray
@@ -156,7 +156,7 @@ def _link(session: Session, line: list[PlaneKey], names: dict[int, str]) -> Gene
         yield LinkedPlane(plane, pieces.renumbered(ids), features_of(found, ids, clusters, names))
 
 
-def _prediction(session: Session, plane: PlaneKey) -> Prediction | None:
+def _prediction(session: Session, plane: PlaneKey) -> AnyPrediction | None:
     """Return what was predicted; ``None`` where it had to make room or is damaged."""
     try:
         return session.store.get(plane)

@@ -148,6 +148,7 @@ class Job:
         if task.problem:
             raise DatasetError(task.problem)
         picture = read_picture_file(Path(task.path), self._recipe)
+        _refuse_png(self._plan.label_format, picture)
         if not self._plan.overwrite:
             begun.row = self._standing(task, picture)
         if begun.row is not None:
@@ -188,7 +189,7 @@ class Job:
             references=tuple(reference.record for reference in segmenter.references),
             target=picture.record,
             recipe=picture.recipe.as_dict(),
-            tiling=tiling_record(segmenter.tiling(picture.size_yx, plan.scale, plan.pixel_sizes)),
+            tiling=tiling_record(segmenter.tiling(picture.size_yx, plan.scale, plan.pixel_sizes, picture.record)),
         )
 
     def _finish(self, begun: _Begun, outcome: Outcome) -> Row:
@@ -209,10 +210,19 @@ class Job:
             raise RuntimeError("A target ended without an answer; please report this.")
         paths, device = self._plan.paths(task.name), self._segmenter.backend.device
         record = replace(prediction.record(), environment={"device": device.name, "precision": device.precision})
-        drawing = drawing_of(picture, prediction, points=self._plan.points) if picture.in_memory else None
-        write_outputs(paths, prediction.labels, record, drawing)
+        drawing = drawing_of(picture, prediction, points=self._plan.points) if paths.overlay else None
+        write_outputs(paths, prediction.label_source, record, drawing)
         row = row_of(record, number=task.number, labels=str(paths.labels))
         return replace(row, file=task.path, device=device.reason)
+
+
+def _refuse_png(label_format: str, picture: ReadPicture) -> None:
+    """Say before the work that the labels of a picture are too large for a PNG."""
+    from napari_gfsam.io.decode import LARGEST_PICTURE
+
+    height, width = picture.size_yx
+    if label_format == "png" and height * width > LARGEST_PICTURE:
+        raise DatasetError(f"A PNG of {height} x {width} labels could not be read again; use --format tif or zarr.")
 
 
 def _of_the_disk(error: BaseException) -> bool:
@@ -223,8 +233,10 @@ def _of_the_disk(error: BaseException) -> bool:
 
 def _draw_again(paths: OutputPaths, picture: ReadPicture) -> None:
     from napari_gfsam.imaging import to_rgb
-    from napari_gfsam.io.readers import read_labels
+    from napari_gfsam.imaging.source import whole_of
+    from napari_gfsam.io.by_part import open_labels
     from napari_gfsam.io.writers import write_overlay
 
     if paths.overlay is not None and picture.in_memory:
-        write_overlay(paths.overlay, to_rgb(picture.whole(), picture.recipe), read_labels(paths.labels))
+        labels = whole_of(open_labels(paths.labels))
+        write_overlay(paths.overlay, to_rgb(picture.whole(), picture.recipe), labels)

@@ -7,25 +7,26 @@ import re
 from dataclasses import dataclass, replace
 from enum import Enum
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_gfsam.datasets.errors import DatasetError
 from napari_gfsam.datasets.targets import LABELS, OVERLAY, RECORD
+from napari_gfsam.imaging.source import ArraySource, whole_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
 
     from numpy.typing import NDArray
 
     from napari_gfsam.api import Prediction
     from napari_gfsam.api.tiles.prediction import TiledPrediction
     from napari_gfsam.datasets.pictures import ReadPicture
-    from napari_gfsam.imaging import OverlayPoints
+    from napari_gfsam.imaging import OverlayPoints, PictureSource
     from napari_gfsam.io.records import RunRecord
 
 #: What a process that was killed while it wrote leaves behind (see `io.writers.write_bytes`).
-_UNFINISHED = re.compile(rf"\..*({re.escape(LABELS)}\.\w+|{re.escape(OVERLAY)}|{re.escape(RECORD)})\.\d+\.tmp")
+_UNFINISHED = re.compile(rf"\..*({re.escape(LABELS)}\.\w+|{re.escape(OVERLAY)}|{re.escape(RECORD)})\.\d+\.(tmp|old)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +89,12 @@ def prepare_folder(folder: Path) -> None:
 
 def sweep(folder: Path) -> None:
     """Delete the unfinished files of processes that were killed; nobody else may be writing there."""
+    from napari_gfsam.io.writers import remove
+
     with os.scandir(folder) as entries:
-        left = [entry.path for entry in entries if _UNFINISHED.fullmatch(entry.name)]
+        left = [Path(entry.path) for entry in entries if _UNFINISHED.fullmatch(entry.name)]
     for path in left:
-        os.unlink(path)
+        remove(path)
 
 
 class Inputs:
@@ -142,7 +145,8 @@ def output_state(paths: OutputPaths, wanted: RunRecord) -> Standing:
     wanted
         The record as far as it is known before the run (`job_key` is compared).
     """
-    from napari_gfsam.io.readers import ImageFileError, read_labels
+    from napari_gfsam.io.by_part import open_labels
+    from napari_gfsam.io.readers import ImageFileError
     from napari_gfsam.io.records import RecordError, labels_hash, read_record
     from napari_gfsam.io.writers import is_ours
 
@@ -155,7 +159,7 @@ def output_state(paths: OutputPaths, wanted: RunRecord) -> Standing:
     except RecordError:
         record = None
     try:
-        found = labels_hash(read_labels(paths.labels))
+        found = labels_hash(open_labels(paths.labels))
     except ImageFileError:
         # Our label images are written whole or not at all, so a damaged file without a record is somebody's.
         return Standing(State.NOT_OURS if record is None else State.MISSING)
@@ -192,31 +196,41 @@ class Drawing:
 
 def drawing_of(
     picture: ReadPicture, prediction: Prediction | TiledPrediction, *, points: bool, truth: Any = None
-) -> Drawing:
-    """Return what the overlay of a prediction shows."""
+) -> Drawing | None:
+    """Return what the overlay of a prediction shows; ``None`` where the picture is too large for one."""
     from napari_gfsam.imaging import OverlayPoints, to_rgb
 
+    if not picture.in_memory:
+        return None
     table = prediction.points
     dots = OverlayPoints(table.points_yx, table.status) if points else None
     return Drawing(to_rgb(picture.whole(), picture.recipe), truth, dots)
 
 
-def write_outputs(paths: OutputPaths, labels: NDArray[Any], record: RunRecord, drawing: Drawing | None) -> None:
+def write_outputs(paths: OutputPaths, labels: PictureSource, record: RunRecord, drawing: Drawing | None) -> None:
     """Write overlay (of a drawing) and label image, then the record, which marks that all is done.
+
+    Labels that are not in memory are written part by part; a label TIFF of a GeoTIFF lies where the picture lies.
 
     Raises
     ------
     OSError
         If a file cannot be written (`io.writers.OutputError`).
     """
+    from napari_gfsam.io.by_part import write_label_source
+    from napari_gfsam.io.geotags import geo_tags
     from napari_gfsam.io.records import place_record, write_record
     from napari_gfsam.io.writers import write_labels, write_overlay
 
     # An old record must not vouch for new labels if the run is cut here.
     paths.record.unlink(missing_ok=True)
     if paths.overlay is not None and drawing is not None:
-        write_overlay(paths.overlay, drawing.rgb, labels, truth=drawing.truth, points=drawing.points)
-    write_labels(paths.labels, labels)
+        write_overlay(paths.overlay, drawing.rgb, whole_of(labels), truth=drawing.truth, points=drawing.points)
+    tags = geo_tags(Path(record.target.path))
+    if isinstance(labels, ArraySource) and paths.labels.suffix != ".zarr":
+        write_labels(paths.labels, labels.array, tags)
+    else:
+        write_label_source(paths.labels, labels, tags)
     placed = place_record(record, paths.record.resolve().parent)
     whole = {**environment(), **placed.environment}
     write_record(paths.record, replace(placed, labels_file=paths.labels.name, environment=whole))

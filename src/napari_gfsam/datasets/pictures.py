@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from napari_gfsam.io.records import InputRecord
 
 Region = tuple[int, int, int, int]
-#: Bytes above which a file is not read whole.
-LARGE_BYTES = 2**28
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,11 +41,9 @@ class ReadPicture:
 
     def whole(self) -> NDArray[Any]:
         """Return all pixels."""
-        from napari_gfsam.imaging.source import source_of
+        from napari_gfsam.imaging.source import source_of, whole_of
 
-        source = source_of(self.pixels, self.recipe)
-        height, width = source.size_yx
-        return source.read(slice(0, height), slice(0, width))
+        return whole_of(source_of(self.pixels, self.recipe))
 
 
 def read_picture_file(path: Path, recipe: PixelRecipe) -> ReadPicture:
@@ -59,20 +55,25 @@ def read_picture_file(path: Path, recipe: PixelRecipe) -> ReadPicture:
         If the file is no picture (`io.readers.ImageFileError`).
     """
     from napari_gfsam.imaging import array_hash
-    from napari_gfsam.imaging.source import source_hash
-    from napari_gfsam.io.large import PART_SUFFIXES, open_picture
-    from napari_gfsam.io.readers import read_picture
+    from napari_gfsam.imaging.source import source_hash, whole_of
+    from napari_gfsam.io.large import large_source, open_picture
+    from napari_gfsam.io.pixel_sizes import read_pixel_size
+    from napari_gfsam.io.readers import Picture, read_picture
     from napari_gfsam.io.records import InputRecord
 
-    if path.suffix.lower() in PART_SUFFIXES and _bytes(path) > LARGE_BYTES and recipe.channel_axis is None:
-        source = open_picture(path)
-        record = InputRecord(path.name, source_hash(source), source.shape, str(absolute(path)))
+    size = read_pixel_size(path)
+    source = large_source(path) if recipe.channel_axis is None else None
+    if source is not None:
+        record = InputRecord(path.name, source_hash(source), source.shape, str(absolute(path)), pixel_size=size)
         return ReadPicture(source, recipe, record)
-    picture = read_picture(path, channel_axis=recipe.channel_axis)
+    if is_zarr(path):
+        picture = Picture(whole_of(open_picture(path)), recipe.channel_axis)
+    else:
+        picture = read_picture(path, channel_axis=recipe.channel_axis)
     if picture.channel_axis is not None:
         recipe = replace(recipe, channel_axis=picture.channel_axis)
     pixels = picture.pixels
-    record = InputRecord(path.name, array_hash(pixels), pixels.shape, str(absolute(path)))
+    record = InputRecord(path.name, array_hash(pixels), pixels.shape, str(absolute(path)), pixel_size=size)
     return ReadPicture(pixels, recipe, record)
 
 
@@ -134,6 +135,6 @@ def absolute(path: Path) -> Path:
     return Path(path).expanduser().resolve()
 
 
-def _bytes(path: Path) -> int:
-    """Size of a file; 0 where it is none, which whoever reads it says better."""
-    return path.stat().st_size if path.is_file() else 0
+def is_zarr(path: Path) -> bool:
+    """Tell whether a folder is a picture by its name."""
+    return path.suffix.lower() == ".zarr" and path.is_dir()

@@ -44,9 +44,9 @@ class Plan:
     scale
         ``auto``, ``whole`` or the side of the target's tiles in pixels.
     pixel_sizes
-        Sides of a pixel of references and targets; alike when None.
+        Sides of a pixel of references and targets; as their files say it, else alike, when None.
     label_format
-        ``tif`` or ``png``.
+        ``tif``, ``png`` or ``zarr``.
     overlay, points
         Whether to write an overlay for people, and whether it shows the prompts.
     overwrite

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -56,6 +56,8 @@ class Row:
         Why it failed.
     tile
         Size of the tiles it was looked at in; empty where it was looked at whole.
+    zoom
+        How many of its pixels a pixel of the references spans.
     """
 
     number: int
@@ -67,6 +69,7 @@ class Row:
     device: str = ""
     error: str = ""
     tile: str = ""
+    zoom: float = 1.0
 
     @property
     def found(self) -> tuple[str, ...]:
@@ -115,8 +118,11 @@ def row_of(record: RunRecord, *, number: int = 0, state: Ended = Ended.DONE, lab
         for one in record.results
     )
     file = record.target.path or record.target.name
-    tile = "" if record.tiling is None else " x ".join(map(str, record.tiling.tile))
-    return Row(number, file, state, labels, classes, round(sum(record.seconds.values()), 3), tile=tile)
+    row = Row(number, file, state, labels, classes, round(sum(record.seconds.values()), 3))
+    if record.tiling is None:
+        return row
+    zoom = float(f"{record.tiling.tile[0] / record.tiling.view[0]:.2g}")
+    return replace(row, tile=" x ".join(map(str, record.tiling.tile)), zoom=zoom)
 
 
 def summary(record: RunRecord) -> str:
@@ -132,6 +138,7 @@ def describe(row: Row) -> str:
     counts = f"{_count(row.prompts, 'prompt')}, {_count(clusters, 'cluster')}"
     text = f"{row.seconds:.2f} s, {counts}, score {', '.join(scores)}"
     text += f", in tiles of {row.tile} pixels" if row.tile else ""
+    text += f" ({row.zoom:g} to a pixel of the references)" if row.zoom != 1 else ""
     return f"{text} (empty: {row.reason})" if row.reason else text
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_gfsam.datasets.pictures import absolute
+from napari_gfsam.datasets.pictures import absolute, is_zarr
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -63,7 +63,7 @@ def find_pictures(words: Iterable[str], leave_out: Iterable[Path] = ()) -> Found
     hidden, places = {absolute(path) for path in leave_out}, _Places()
     for word in words:
         named = Path(word).expanduser()
-        if named.exists() and not named.is_dir():
+        if named.exists() and (not named.is_dir() or is_zarr(named)):
             found = {places.of(named): named}
         else:
             each = ((places.of(path), path) for path in _inside(named, word))
@@ -104,12 +104,13 @@ def _inside(named: Path, word: str) -> list[Path]:
 
     if named.is_dir():
         with os.scandir(named) as entries:  # tells files from folders without a look at each
-            candidates = [named / entry.name for entry in entries if entry.is_file()]
+            candidates = [named / entry.name for entry in entries if entry.is_file() or entry.name.endswith(".zarr")]
     elif _GLOB.search(word):
-        candidates = [path for found in glob.iglob(str(named), recursive=True) if (path := Path(found)).is_file()]
+        found = map(Path, glob.iglob(str(named), recursive=True))
+        candidates = [path for path in found if path.is_file() or is_zarr(path)]
     else:
         return []
-    pictures = (path for path in candidates if path.suffix.lower() in IMAGE_SUFFIXES)
+    pictures = (path for path in candidates if path.suffix.lower() in (*IMAGE_SUFFIXES, ".zarr"))
     return sorted((path for path in pictures if not path.name.startswith(".")), key=natural)
 
 

@@ -122,6 +122,12 @@ def settled(source: PictureSource, recipe: PixelRecipe) -> PixelRecipe:
     return replace(recipe, intensity="range", limits=limits)
 
 
+def whole_of(source: PictureSource) -> NDArray[Any]:
+    """Read all of a picture."""
+    height, width = source.size_yx
+    return source.read(slice(0, height), slice(0, width))
+
+
 def source_hash(source: PictureSource) -> str:
     """Name a picture by its values: `array_hash` of what fits in memory, else the same digest taken band by band."""
     height, _ = source.size_yx
@@ -146,7 +152,7 @@ def bands(source: PictureSource, height: int) -> Iterator[slice]:
 def _samples(source: PictureSource) -> Iterator[NDArray[Any]]:
     height, width = source.size_yx
     if int(np.prod(source.shape)) <= EXACT_VALUES:
-        yield source.read(slice(0, height), slice(0, width))
+        yield whole_of(source)
         return
     for top in np.linspace(0, max(height - SAMPLE_SIDE, 0), SAMPLES).astype(int):
         for left in np.linspace(0, max(width - SAMPLE_SIDE, 0), SAMPLES).astype(int):

@@ -108,14 +108,15 @@ def _decode_tiff(path: Path, palette: bool) -> Stored | None:
     try:
         with tifffile.TiffFile(path) as tiff:
             series = tiff.series[0]
-            if not _tifffile_reads(series.keyframe):
+            if not tifffile_reads(series.keyframe):
                 return None
             return interpret(series.asarray(), series.axes, series.keyframe, palette)
     except DAMAGE as error:
         raise ValueError("its content is damaged or cut short.") from error
 
 
-def _tifffile_reads(page: Any) -> bool:
+def tifffile_reads(page: Any) -> bool:
+    """Tell whether tifffile knows the compression and the colours of a page."""
     known = page.photometric in (_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE)
     try:
         tifffile.TIFF.DECOMPRESSORS[page.compression]

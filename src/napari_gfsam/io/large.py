@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from dataclasses import dataclass
 from importlib import import_module
@@ -11,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_gfsam.imaging import ArraySource
+from napari_gfsam.io.decode import DAMAGE, quiet
+from napari_gfsam.io.paged import paged
 from napari_gfsam.io.readers import ImageFileError
 
 if TYPE_CHECKING:
@@ -20,6 +23,11 @@ if TYPE_CHECKING:
 
 #: Suffixes (lower case) of pictures that can be read in parts.
 PART_SUFFIXES = (".tif", ".tiff", ".zarr")
+#: Bytes of pixels above which a picture is not read whole.
+LARGE_BYTES = 2**28
+#: No TIFF holds more bytes of pixels than so many times those of the file.
+_MOST_COMPRESSED = 2000
+_PALETTE = 3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,8 +103,9 @@ def open_picture(path: Path | str) -> PictureSource:
     Parameters
     ----------
     path
-        An uncompressed TIFF (memory-mapped), a Zarr array or the first level of an OME-Zarr image (needs zarr), or
-        any other TIFF that rasterio reads, such as a tiled GeoTIFF (needs the extra ``geo``).
+        A TIFF (memory-mapped where it is not compressed, else decoded tile by tile or strip by strip), a Zarr array or
+        the first level of an OME-Zarr image (needs zarr). TIFF compressions that tifffile does not know, such as LZW,
+        need rasterio (the extra ``geo``).
 
     Returns
     -------
@@ -114,7 +123,46 @@ def open_picture(path: Path | str) -> PictureSource:
         raise ImageFileError(f"{path} does not exist.")
     if path.suffix.lower() == ".zarr":
         return _zarr(path)
-    return _mapped(path) or _windows(path)
+    return _mapped(path) or _paged(path) or _windows(path)
+
+
+def large_source(path: Path, *, palette: bool = True) -> PictureSource | None:
+    """Open a picture if it is large (256 MB of pixels or more) and can be read in parts.
+
+    Parameters
+    ----------
+    path
+        Any file or folder.
+    palette
+        Leave out pictures whose values are numbers of colours in a palette.
+
+    Returns
+    -------
+    ``None`` where it is to be read whole.
+    """
+    if path.suffix.lower() not in PART_SUFFIXES or not path.exists():
+        return None
+    try:
+        if path.is_file() and not _may_be_large(path, palette):
+            return None
+        source = open_picture(path)
+    except ImageFileError:  # whoever reads it whole says what is wrong with it, or knows more kinds
+        return None
+    return source if math.prod(source.shape) * source.dtype.itemsize >= LARGE_BYTES else None
+
+
+def _may_be_large(path: Path, palette: bool) -> bool:
+    """Look at the first page of a TIFF, unless the file is far too small."""
+    import tifffile
+
+    try:
+        if path.stat().st_size * _MOST_COMPRESSED < LARGE_BYTES:
+            return False
+        with quiet(), tifffile.TiffFile(path) as tiff:
+            page = tiff.pages[0]
+            return page.nbytes >= LARGE_BYTES and not (palette and page.photometric == _PALETTE)
+    except (OSError, *DAMAGE):
+        return False
 
 
 def _zarr(path: Path) -> PictureSource:
@@ -143,6 +191,11 @@ def _mapped(path: Path) -> PictureSource | None:
     return MappedSource(path, tuple(found.shape), found.dtype, found.offset)
 
 
+def _paged(path: Path) -> PictureSource | None:
+    found = paged(path)
+    return None if found is None else _checked(path, found)
+
+
 def _windows(path: Path) -> PictureSource:
     with _opened(path) as file:
         bands, dtype = file.count, np.dtype(file.dtypes[0])
@@ -157,7 +210,7 @@ def _opened(path: Path) -> Any:
         rasterio = import_module("rasterio")
     except ImportError as error:
         raise ImageFileError(
-            f'{path} is compressed or tiled, which rasterio reads in parts; pip install "napari-gfsam[geo]".'
+            f'{path} is compressed in a way that rasterio reads in parts; pip install "napari-gfsam[geo]".'
         ) from error
     try:
         with warnings.catch_warnings():

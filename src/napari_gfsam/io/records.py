@@ -7,13 +7,17 @@ import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
-from napari_gfsam.io.parts import in_parts
+from napari_gfsam.io.parts import in_parts, row_bands
 from napari_gfsam.io.schema import build
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_gfsam.imaging import PictureSource
 
 FORMAT = "napari-gfsam-run/1"
 
@@ -48,6 +52,23 @@ class ClassRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class PixelSize:
+    """How large a pixel is.
+
+    Parameters
+    ----------
+    height, width
+        Of a pixel, in `unit`.
+    unit
+        Such as ``micrometer``.
+    """
+
+    height: float
+    width: float
+    unit: str
+
+
+@dataclass(frozen=True, slots=True)
 class InputRecord:
     """A picture or label image that was read.
 
@@ -63,6 +84,8 @@ class InputRecord:
         Absolute path of the file; empty for an array that came from no file.
     relative_path
         The same from the folder of the record, with forward slashes; empty if there is none.
+    pixel_size
+        Where it is known.
     """
 
     name: str
@@ -70,6 +93,7 @@ class InputRecord:
     shape: tuple[int, ...] = ()
     path: str = ""
     relative_path: str = ""
+    pixel_size: PixelSize | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,12 +278,13 @@ class RunRecord:
         return record
 
 
-def labels_hash(labels: NDArray[np.integer[Any]]) -> str:
+def labels_hash(labels: "NDArray[np.integer[Any]] | PictureSource") -> str:
     """Name a label image by its shape and ids, whatever its integer type: 64 hexadecimal digits (SHA-256)."""
     digest = hashlib.sha256(str(labels.shape).encode())
-    for part in in_parts(labels):
-        ids = np.ascontiguousarray(part, dtype="<i8")
-        digest.update(ids.reshape(-1).view(np.uint8).data)
+    for band in [labels] if isinstance(labels, np.ndarray) else row_bands(labels):
+        for part in in_parts(band):
+            ids = np.ascontiguousarray(part, dtype="<i8")
+            digest.update(ids.reshape(-1).view(np.uint8).data)
     return digest.hexdigest()
 
 

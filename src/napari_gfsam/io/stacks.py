@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +10,7 @@ import numpy as np
 
 from napari_gfsam.io.decode import DAMAGE, interpret, quiet
 from napari_gfsam.io.readers import ImageFileError, check_file, whole_numbers
-from napari_gfsam.io.writers import SOFTWARE, OutputError
+from napari_gfsam.io.writers import SOFTWARE, beside
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -194,26 +193,16 @@ def write_label_stack(
     """
     import tifffile
 
-    hidden = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with tifffile.TiffWriter(
-                hidden, bigtiff=np.prod(shape, dtype=np.int64) * np.dtype(dtype).itemsize > LARGE
-            ) as tiff:
-                tiff.write(
-                    (np.ascontiguousarray(plane, dtype=dtype) for plane in planes),
-                    shape=shape,
-                    dtype=dtype,
-                    compression="zlib",
-                    photometric="minisblack",
-                    software=SOFTWARE,
-                )
-            os.replace(hidden, path)
-        finally:
-            hidden.unlink(missing_ok=True)
-    except OSError as error:
-        raise OutputError(f"{path} cannot be written ({error.strerror or error}); choose another folder.") from error
+    big = np.prod(shape, dtype=np.int64) * np.dtype(dtype).itemsize > LARGE
+    with beside(path) as hidden, tifffile.TiffWriter(hidden, bigtiff=big) as tiff:
+        tiff.write(
+            (np.ascontiguousarray(plane, dtype=dtype) for plane in planes),
+            shape=shape,
+            dtype=dtype,
+            compression="zlib",
+            photometric="minisblack",
+            software=SOFTWARE,
+        )
 
 
 class StackHash:

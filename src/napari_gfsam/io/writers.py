@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+from contextlib import contextmanager, suppress
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,22 +18,27 @@ import numpy as np
 from napari_gfsam.imaging.overlay import draw_overlay
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
     from napari_gfsam.imaging.overlay import OverlayPoints
+    from napari_gfsam.io.geotags import TiffTag
 
 #: Written into label images (TIFF tag Software, PNG text Software), so that our files are told from a user's.
 SOFTWARE = "napari-gfsam"
 
 
-#: Side of the parts in which large label images are written, and bytes above which a TIFF needs 64-bit offsets.
-PART_SIDE, BIG_BYTES = 512, 2**31
-
-
 class OutputError(OSError):
     """A file that cannot be written; the message is one sentence for the user."""
+
+
+def no_room(folder: Path, error: OSError) -> OutputError:
+    """Return what is said when temporary files cannot be written."""
+    return OutputError(
+        f"There is no room for temporary files in {folder} ({error.strerror or error}); "
+        "free some, or set TMPDIR to another folder."
+    )
 
 
 def write_bytes(path: Path | str, data: bytes) -> None:
@@ -42,20 +49,57 @@ def write_bytes(path: Path | str, data: bytes) -> None:
     OutputError
         If the folder cannot be made or the file cannot be written; no half file is left.
     """
-    path = Path(path)
+    with beside(Path(path)) as hidden, hidden.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+@contextmanager
+def beside(path: Path) -> Iterator[Path]:
+    """Give a hidden place beside `path` for a file or a folder; what was put there is moved to `path` at the end.
+
+    Raises
+    ------
+    OutputError
+        If something cannot be written; nothing of it is left, and what was at `path` before is still there.
+    """
     hidden = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            with hidden.open("wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(hidden, path)
+            yield hidden
+            _move(hidden, path)
         finally:
-            hidden.unlink(missing_ok=True)
+            remove(hidden)
+    except OutputError:
+        raise
     except OSError as error:
         raise OutputError(f"{path} cannot be written ({error.strerror or error}); choose another folder.") from error
+
+
+def remove(path: Path) -> None:
+    """Delete a file or a folder with all that is in it, if it is there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _move(hidden: Path, path: Path) -> None:
+    """Put a file in the place of a file, or a folder in that of a folder, which comes back if that fails."""
+    if not (hidden.is_dir() and path.is_dir()):
+        os.replace(hidden, path)
+        return
+    before = path.with_name(f".{path.name}.{os.getpid()}.old")
+    os.replace(path, before)
+    try:
+        os.replace(hidden, path)
+    except OSError:
+        with suppress(OSError):
+            os.replace(before, path)
+        raise
+    remove(before)
 
 
 def write_text(path: Path | str, text: str) -> None:
@@ -74,8 +118,8 @@ def write_json(path: Path | str, data: Any) -> None:
     write_text(path, json.dumps(data, indent=2, allow_nan=False, ensure_ascii=False) + "\n")
 
 
-def write_labels(path: Path | str, labels: NDArray[np.integer[Any]]) -> None:
-    """Write a label image: TIFF (deflate) or PNG by the suffix.
+def write_labels(path: Path | str, labels: NDArray[np.integer[Any]], tags: Sequence[TiffTag] = ()) -> None:
+    """Write a label image that is in memory: TIFF (deflate) or PNG by the suffix.
 
     Parameters
     ----------
@@ -83,6 +127,8 @@ def write_labels(path: Path | str, labels: NDArray[np.integer[Any]]) -> None:
         Ends in .tif, .tiff or .png.
     labels
         (H, W) integer ids, 0 or more; stored as uint8, or uint16 or uint32 where the ids need it.
+    tags
+        More tags of a TIFF, such as `io.geotags.geo_tags` of the picture.
 
     Raises
     ------
@@ -94,55 +140,11 @@ def write_labels(path: Path | str, labels: NDArray[np.integer[Any]]) -> None:
     path = Path(path)
     ids = _smallest_type(labels)
     if path.suffix.lower() in (".tif", ".tiff"):
-        write_bytes(path, _tiff(ids))
+        write_bytes(path, _tiff(ids, tags=tags))
     elif path.suffix.lower() == ".png":
         write_bytes(path, _png(_check_png(ids)))
     else:
         raise ValueError(f"Label images are written as .tif or .png, not as {path.name!r}.")
-
-
-def write_labels_by_part(
-    path: Path | str, shape: tuple[int, int], dtype: Any, read: Callable[[tuple[slice, slice]], NDArray[Any]]
-) -> None:
-    """Write a label image that need not be in memory as a tiled TIFF (deflate; BigTIFF where it is large), atomically.
-
-    Parameters
-    ----------
-    path
-        Ends in .tif or .tiff.
-    shape, dtype
-        Of the label image.
-    read
-        Gives the ids of rows and columns.
-
-    Raises
-    ------
-    OutputError
-        If the file cannot be written; no half file is left.
-    """
-    import tifffile
-
-    path = Path(path)
-    hidden = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    layout = {"tile": (PART_SIDE, PART_SIDE), "compression": "zlib", "photometric": "minisblack", "software": SOFTWARE}
-    big = shape[0] * shape[1] * np.dtype(dtype).itemsize > BIG_BYTES
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            tifffile.imwrite(hidden, _parts(shape, read), shape=shape, dtype=dtype, bigtiff=big, **layout)
-            os.replace(hidden, path)
-        finally:
-            hidden.unlink(missing_ok=True)
-    except OSError as error:
-        raise OutputError(f"{path} cannot be written ({error.strerror or error}); choose another folder.") from error
-
-
-def _parts(shape: tuple[int, int], read: Callable[[tuple[slice, slice]], NDArray[Any]]) -> Iterator[NDArray[Any]]:
-    """Yield parts row by row; tifffile fills up those at the border."""
-    for top in range(0, shape[0], PART_SIDE):
-        for left in range(0, shape[1], PART_SIDE):
-            rows, columns = slice(top, min(top + PART_SIDE, shape[0])), slice(left, min(left + PART_SIDE, shape[1]))
-            yield read((rows, columns))
 
 
 def write_picture(path: Path | str, pixels: NDArray[Any]) -> None:
@@ -198,11 +200,12 @@ def _check_png(ids: NDArray[np.integer[Any]]) -> NDArray[np.integer[Any]]:
     return ids
 
 
-def _tiff(array: NDArray[Any], photometric: str = "minisblack") -> bytes:
+def _tiff(array: NDArray[Any], photometric: str = "minisblack", tags: Sequence[TiffTag] = ()) -> bytes:
     import tifffile
 
     buffer = BytesIO()
-    tifffile.imwrite(buffer, array, compression="zlib", photometric=photometric, software=SOFTWARE)
+    layout = {"compression": "zlib", "photometric": photometric, "software": SOFTWARE}
+    tifffile.imwrite(buffer, array, extratags=tags, **layout)
     return buffer.getvalue()
 
 
@@ -220,4 +223,8 @@ def is_ours(path: Path | str) -> bool:
     """Tell whether an image bears the mark of this module; a file saved again by another program does not."""
     from napari_gfsam.io.decode import read_software
 
+    if Path(path).is_dir():
+        from napari_gfsam.io.by_part import zarr_software
+
+        return zarr_software(Path(path)) == SOFTWARE
     return read_software(Path(path)) == SOFTWARE

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
-    from napari_gfsam.api.prediction import Prediction
+    from napari_gfsam.api.tiles.prediction import AnyPrediction
     from napari_gfsam.core.config import GFSAMConfig
     from napari_gfsam.io.records import DecisionRecord
     from napari_gfsam.session.types import PlaneKey
@@ -31,12 +31,20 @@ NAME = re.compile(r"[0-9a-f]{32}\.safetensors")
 class Archive(Protocol):
     """What the store asks of `napari_gfsam.api.archive.Archive`."""
 
-    def save(self, path: Path | str, prediction: Prediction) -> None:
+    def save(self, path: Path | str, prediction: AnyPrediction) -> None:
         """Write a prediction, whole or not at all."""
         ...
 
-    def load(self, path: Path | str) -> Prediction:
+    def load(self, path: Path | str) -> AnyPrediction:
         """Read a prediction."""
+        ...
+
+    def remove(self, path: Path | str) -> None:
+        """Delete a prediction, if it is there."""
+        ...
+
+    def nbytes(self, path: Path | str) -> int:
+        """Return the room that a prediction takes on the disk."""
         ...
 
     def remove_unused_references(self, folder: Path | str) -> None:
@@ -52,14 +60,14 @@ class _Version:
     decisions: tuple[DecisionRecord, ...]
     settings: GFSAMConfig | None = None
     in_file: tuple[DecisionRecord, ...] = ()
-    prediction: Prediction | None = None
+    prediction: AnyPrediction | None = None
     memory: int = 0
 
-    def hold(self, prediction: Prediction) -> None:
+    def hold(self, prediction: AnyPrediction) -> None:
         """Keep a prediction in memory."""
         self.prediction, self.decisions, self.memory = prediction, prediction.decisions, bytes_held(prediction)
 
-    def is_written_as(self, prediction: Prediction) -> None:
+    def is_written_as(self, prediction: AnyPrediction) -> None:
         """Remember what the file holds."""
         self.settings, self.in_file = prediction.settings, prediction.decisions
 
@@ -121,7 +129,7 @@ class PredictionStore:
         self._capacity_bytes = capacity_bytes
         self._entries: dict[PlaneKey, _Entry] = {}
         self._recent: OrderedDict[_Version, None] = OrderedDict()
-        self._waiting: dict[str, Prediction] = {}
+        self._waiting: dict[str, AnyPrediction] = {}
         self._sizes: dict[str, int] = {}
         self._named: set[str] = set()
         self._deleted = False
@@ -160,7 +168,7 @@ class PredictionStore:
             self._fit_disk()
         self.changed.emit()
 
-    def put(self, plane: PlaneKey, prediction: Prediction) -> None:
+    def put(self, plane: PlaneKey, prediction: AnyPrediction) -> None:
         """Take in the answer of a run and write it; the one before it can be had back by `swap`.
 
         Raises
@@ -180,7 +188,7 @@ class PredictionStore:
                 self._fit_disk()
         self.changed.emit()
 
-    def correct(self, plane: PlaneKey, prediction: Prediction) -> None:
+    def correct(self, plane: PlaneKey, prediction: AnyPrediction) -> None:
         """Take in a corrected prediction, or another reading, in memory; nothing is done if the plane has none."""
         with self._lock:
             entry = self._entries.get(plane)
@@ -189,7 +197,7 @@ class PredictionStore:
             self._remember(entry.now, prediction)
         self.changed.emit()
 
-    def get(self, plane: PlaneKey) -> Prediction | None:
+    def get(self, plane: PlaneKey) -> AnyPrediction | None:
         """Return a plane's prediction with all its decisions, read from disk if need be (tens of milliseconds).
 
         Returns
@@ -291,7 +299,7 @@ class PredictionStore:
         if not is_stored(self._folder(), file):
             return False
         with self._lock:
-            self._sizes[file] = (self._folder() / file).stat().st_size
+            self._sizes[file] = self._archive.nbytes(self._folder() / file)
             self._entries[plane] = _Entry(_Version(file, decisions))
         self.changed.emit()
         return True
@@ -305,14 +313,14 @@ class PredictionStore:
     def _files(self) -> Iterator[str]:
         return (version.file for entry in self._entries.values() for version in entry.versions)
 
-    def _write(self, file: str, prediction: Prediction) -> None:
+    def _write(self, file: str, prediction: AnyPrediction) -> None:
         path = self._folder() / file
         with self._writing:
             self._archive.save(path, prediction)
         with self._lock:
-            self._sizes[file] = path.stat().st_size
+            self._sizes[file] = self._archive.nbytes(path)
 
-    def _read(self, entry: _Entry, version: _Version, stored: Prediction) -> Prediction:
+    def _read(self, entry: _Entry, version: _Version, stored: AnyPrediction) -> AnyPrediction:
         """Bring what was stored up to the decisions of now; another thread may have been quicker."""
         found = stored if stored.decisions == version.decisions else stored.decided(version.decisions)
         with self._lock:
@@ -321,7 +329,7 @@ class PredictionStore:
                 self._remember(version, found)
             return version.prediction or found
 
-    def _remember(self, version: _Version, prediction: Prediction) -> None:
+    def _remember(self, version: _Version, prediction: AnyPrediction) -> None:
         """Hold a prediction in memory and let go of those used longest ago."""
         version.hold(prediction)
         self._recent[version] = None
@@ -372,7 +380,7 @@ class PredictionStore:
         self._sizes.pop(file, None)
         self._deleted = True
         with suppress(OSError):  # in use on Windows: the next sweep takes it
-            (self._folder() / file).unlink(missing_ok=True)
+            self._archive.remove(self._folder() / file)
 
 
 def is_stored(folder: Path, file: str) -> bool:

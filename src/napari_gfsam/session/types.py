@@ -102,6 +102,8 @@ class Target:
         Why it is empty or failed, else empty.
     run
         Number of the run that made the proposal, 0 before any.
+    view
+        How it was cut for it, in words; empty where it was looked at whole.
     """
 
     plane: PlaneKey
@@ -110,6 +112,7 @@ class Target:
     score: float = 0.0
     note: str = ""
     run: int = 0
+    view: str = ""
 
 
 @dataclass(frozen=True, slots=True)

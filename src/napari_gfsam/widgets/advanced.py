@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from napari_gfsam.widgets.data import Choice
 
 SETTINGS = "How points are chosen and masks judged: two tested sets of settings"
+SCALE = (
+    "Whole: each target as one picture. In tiles: targets larger than the references, or with objects too small to be "
+    "seen, are cut into overlapping parts; slower, the answer is one"
+)
 REPLACE = "What an accepted proposal may overwrite in the target's labels"
 DEVICE = "Where the models run, and why there"
 SMOOTH = (
@@ -37,6 +41,8 @@ class AdvancedPanel(QWidget):
 
     #: A person picked a preset of settings: value of the choice (str).
     settings_picked = Signal(str)
+    #: A person picked the scale at which targets are looked at: value of the choice (str).
+    scale_picked = Signal(str)
     #: A person picked what an accepted proposal may overwrite: value of the choice (str).
     replace_picked = Signal(str)
     #: A person wants stacks smoothed along their axis after a run, or no longer (bool).
@@ -51,6 +57,7 @@ class AdvancedPanel(QWidget):
         self.reading = ReadingPanel()
         self.models = ModelsPanel()
         self._settings = combo_box(SETTINGS)
+        self._scale = combo_box(SCALE)
         self._replace = combo_box(REPLACE)
         self._smooth = check_box("Smooth along the stack", SMOOTH)
         self._device = label(tip=DEVICE)
@@ -58,7 +65,8 @@ class AdvancedPanel(QWidget):
         self._clear = button("Clear…", CLEAR)
         self._pack = button("Save references as a pack…", PACK)
         named = form()
-        for name, control in (("Settings", self._settings), ("On accept", self._replace), ("Device", self._device)):
+        rows = (("Settings", self._settings), ("Look at targets", self._scale), ("On accept", self._replace))
+        for name, control in (*rows, ("Device", self._device)):
             add_row(named, name, control)
         layout = column(self)
         layout.addWidget(self.reading)
@@ -68,6 +76,7 @@ class AdvancedPanel(QWidget):
         layout.addWidget(self.models)
         layout.addLayout(row(self._folder, self._clear, stretch=0))
         self._settings.activated.connect(self._pick_settings)
+        self._scale.activated.connect(self._pick_scale)
         self._replace.activated.connect(self._pick_replace)
         self._smooth.clicked.connect(self.smooth_picked)
         self._clear.clicked.connect(self._ask_clear)
@@ -77,6 +86,10 @@ class AdvancedPanel(QWidget):
     def show_settings(self, choices: Sequence[Choice], value: str) -> None:
         """Show the presets of settings and which is used."""
         fill(self._settings, choices, value)
+
+    def show_scale(self, choices: Sequence[Choice], value: str) -> None:
+        """Show the scales at which targets can be looked at and which is used."""
+        fill(self._scale, choices, value)
 
     def show_replace(self, choices: Sequence[Choice], value: str) -> None:
         """Show what an accepted proposal can overwrite and which is picked."""
@@ -101,6 +114,9 @@ class AdvancedPanel(QWidget):
 
     def _pick_settings(self) -> None:
         self.settings_picked.emit(self._settings.currentData())
+
+    def _pick_scale(self) -> None:
+        self.scale_picked.emit(self._scale.currentData())
 
     def _pick_replace(self) -> None:
         self.replace_picked.emit(self._replace.currentData())

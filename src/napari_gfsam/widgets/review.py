@@ -76,7 +76,7 @@ class ReviewPanel(QWidget):
         self._bar = QProgressBar()
         self._bar.setToolTip(hint("Accepted targets of all"))
         self._table = Table(_plane_of, _columns(), EMPTY, rows=(4, 8))
-        self._note = label(tip="Why there is nothing in this target, or why it failed")
+        self._note = label(tip="Why there is nothing in this target, why it failed, or how it was cut")
         self._previous = button("←", "Show the target before", key_of("previous"))
         self._next = button("→", "Show the target after", key_of("next"))
         self._accept = button("Accept", ACCEPT, key_of("accept"))
@@ -138,7 +138,7 @@ class ReviewPanel(QWidget):
 
     def _show_note(self) -> None:
         entry = self._targets.get(self._table.chosen_key)
-        say(self._note, entry.note if entry is not None else "")
+        say(self._note, "" if entry is None else entry.note or _say_view(entry))
 
     def show_actions(self, actions: ReviewActions) -> None:
         """Show what can be done now."""
@@ -189,4 +189,9 @@ def _name_state(entry: Target) -> str:
 
 def _say_target(entry: Target) -> str:
     certain = f", {entry.score:.0%} certain" if entry.run and entry.state is not TargetState.FAILED else ""
-    return ". ".join(part for part in (f"{entry.title}: {entry.state.value}{certain}", entry.note) if part)
+    parts = (f"{entry.title}: {entry.state.value}{certain}", entry.note, _say_view(entry))
+    return ". ".join(part for part in parts if part)
+
+
+def _say_view(entry: Target) -> str:
+    return f"Looked at {entry.view}" if entry.view else ""

@@ -23,6 +23,11 @@ SETTINGS = (
     Choice("tuned", "Tuned", "Measured best on ten real sets; slower by a second reading"),
     Choice("published", "Published", "Exactly the paper's"),
 )
+SCALES = (
+    Choice("whole", "Whole", "Each target as one picture"),
+    Choice("auto", "In tiles (automatic)", "Cut where objects are too small, or targets larger than the references"),
+    *(Choice(str(side), f"In tiles of {side} px", f"Parts of {side} x {side} pixels") for side in (256, 512, 1024)),
+)
 REPLACE = (
     Choice(AcceptMode.PROTECT, "Keep what I painted", "Fills background and replaces what an earlier accept wrote"),
     Choice(AcceptMode.FILL, "Fill background only", "Nothing that is labelled is replaced"),
@@ -43,6 +48,7 @@ class Tuning:
     def refresh(self) -> None:
         """Show how things stand."""
         self._panel.show_settings(SETTINGS, self._desk.models.settings)
+        self._panel.show_scale(_scales(str(self._desk.models.scale)), str(self._desk.models.scale))
         self._panel.show_replace(REPLACE, self._desk.review.mode)
         self._panel.show_smooth(self._desk.stacks.smooth)
         self._panel.show_folder(self._desk.session.store.disk_bytes, self._desk.session.store.capacity_bytes)
@@ -53,6 +59,7 @@ class Tuning:
     def _connect(self) -> None:
         desk, panel, guarded = self._desk, self._panel, self._desk.guarded
         panel.settings_picked.connect(desk.models.use_settings)
+        panel.scale_picked.connect(guarded(desk.models.use_scale))
         panel.replace_picked.connect(self._set_mode)
         panel.smooth_picked.connect(partial(setattr, desk.stacks, "smooth"))
         panel.clear_requested.connect(guarded(desk.session.store.clear))
@@ -119,3 +126,10 @@ def _intensity(pick: IntensityPick) -> Any:
     if pick.kind == "range":
         return PixelRecipe("range", limits=((pick.low, pick.high),))
     return pick.kind
+
+
+def _scales(chosen: str) -> tuple[Choice, ...]:
+    """Return the scales, with one of another number of pixels where that is chosen."""
+    if any(choice.value == chosen for choice in SCALES):
+        return SCALES
+    return (*SCALES, Choice(chosen, f"In tiles of {chosen} px", f"Parts of {chosen} x {chosen} pixels"))

@@ -15,7 +15,7 @@ from tests.io.exports import scenes
 
 SIDE = 3000
 #: Bytes a pixel beside labels of one byte a pixel: of formats of single objects one number, and pieces of one class.
-MOST = {"tiff": 1, "png": 3, "geotiff": 1, "ome-zarr": 2, "npz": 11, "geopackage": 11, "geojson": 11, "coco": 11}
+MOST = {"tiff": 1, "png": 3, "geotiff": 1, "ome-zarr": 2, "npz": 11, "geopackage": 1, "geojson": 1, "coco": 11}
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from scipy import ndimage
 
 from napari_gfsam.io.exports import ExportClass, ExportError, label_sheet, safe_name
 from napari_gfsam.io.exports.objects import objects_of
-from napari_gfsam.io.exports.outlines import outlines_of, polygons_in
+from napari_gfsam.io.exports.outlines import outlined, outlines_of, polygons_in
 from napari_gfsam.io.exports.runs import run_lengths
 from tests.io.exports import scenes
 
@@ -142,3 +142,13 @@ def test_planes_of_a_stack_keep_order_and_instances():
     assert np.array_equal(planes[4].instances, stack[1, 1] + 1)
     assert (planes[4].axes, planes[4].scale) == ("yx", (3, 4))
     assert list(planes[4].planes()) == [planes[4]]
+
+
+@settings(deadline=None, derandomize=True, max_examples=25)
+@given(hnp.arrays(st.sampled_from(["uint8", "uint16", "int64"]), (9, 11), elements=st.integers(0, 2)))
+def test_outlines_without_instances_are_those_of_the_objects(labels):
+    sheet = label_sheet(labels, "a")
+    objects, found = objects_of(sheet), outlined(sheet, "geo")
+    assert found.kinds == objects.kinds
+    assert found.pixels.tolist() == objects.pixels().tolist()
+    assert [one.wkt for one in found.outlines] == [one.wkt for one in outlines_of(objects, "geo")]

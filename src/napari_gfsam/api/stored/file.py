@@ -91,7 +91,7 @@ def read_value(path: Path, name: str) -> Any:
     try:
         with safe_open(path, framework="np") as file:
             return json.loads((file.metadata() or {})[_HEADER])[name]
-    except (SafetensorError, ValueError, LookupError):
+    except (SafetensorError, ValueError, LookupError, TypeError):
         return None
 
 

@@ -5,11 +5,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from napari_gfsam.io.records import DecisionRecord, InputRecord, ModelRecord, ReferenceRecord
+from napari_gfsam.io.records import DecisionRecord, InputRecord, ModelRecord, ReferenceRecord, TilingRecord
 
 PREDICTION = "napari-gfsam-prediction/1"
 REFERENCES = "napari-gfsam-references/1"
 TILE = "napari-gfsam-tile/1"
+TILED = "napari-gfsam-tiled/1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,62 @@ class TileHeader:
 
     format: str
     classes: tuple[StoredClass, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TiledClassHeader:
+    """A class of a prediction in tiles: its id, the reading that was chosen, and its score."""
+
+    id: int
+    reading: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class TiledHeader:
+    """What a stored prediction in tiles says beside its arrays and its tiles.
+
+    Parameters
+    ----------
+    format
+        `TILED`.
+    references_file
+        Name of the shared references: 32 hexadecimal digits.
+    grid
+        Cells a side that the encoder sees of a tile.
+    shape, dtype, size_yx
+        Of the picture.
+    tiling
+        How it was cut.
+    content, read
+        Numbers of the tiles that have content, and of those that were read.
+    classes
+        In the order of the answer.
+    models, settings, references, target, recipe, decisions, seconds
+        As in a run record.
+    config, settled_recipe
+        As tiles are read with them.
+    """
+
+    format: str
+    references_file: str
+    grid: int
+    shape: tuple[int, ...]
+    dtype: str
+    size_yx: tuple[int, ...]
+    tiling: TilingRecord
+    content: tuple[int, ...]
+    read: tuple[int, ...]
+    classes: tuple[TiledClassHeader, ...]
+    models: tuple[ModelRecord, ...]
+    config: Mapping[str, str | int | None]
+    settings: Mapping[str, str | int | None]
+    references: tuple[ReferenceRecord, ...]
+    target: InputRecord
+    recipe: Mapping[str, Any]
+    settled_recipe: Mapping[str, Any]
+    decisions: tuple[DecisionRecord, ...]
+    seconds: Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)

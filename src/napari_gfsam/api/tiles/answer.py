@@ -17,7 +17,7 @@ from napari_gfsam.core.types import Status
 from napari_gfsam.imaging import Tile
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from numpy.typing import DTypeLike
 
@@ -81,12 +81,12 @@ class TiledAnswer:
         around = Tile(-1, top, left, box[0].stop - top, box[1].stop - left)
         return [tile for tile in self.scene.grid if tile.overlap(around)]
 
-    def holding(self, point_yx: tuple[float, float]) -> list[int]:
-        """Return the tiles with an answer that hold a point of the picture, that in which it is most central first."""
+    def holding(self, point_yx: tuple[float, float], also: Iterable[int] = ()) -> list[int]:
+        """Return the tiles with an answer (or `also`) that hold a point, that in which it is most central first."""
         grid = self.scene.grid
         y, x = (min(max(value, 0), size - 1) for value, size in zip(point_yx, grid.shape, strict=True))
         found = []
-        for number in self.tiles:
+        for number in sorted({*self.tiles, *also}):
             tile = grid[number]
             away = max(
                 abs(y - tile.top - tile.height / 2) / tile.height, abs(x - tile.left - tile.width / 2) / tile.width

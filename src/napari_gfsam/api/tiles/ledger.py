@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_gfsam.api.tiles.opening import open_tile
 from napari_gfsam.core.edit import AddPoint, Draft, MoveCluster, SetStatus, drafts_of, replay
 from napari_gfsam.core.types import ACCEPTED, Status
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from napari_gfsam.io.records import DecisionRecord
 
 
-NOTHING_THERE = "Nothing in that part of the picture was looked at closely; add a point near what was found."
+NOTHING_THERE = "Nothing was found in that part of the picture, so nothing can be taken away there."
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -190,10 +191,14 @@ class Ledger:
         return len(drafts[class_id].status)
 
     def _add_point(self, class_id: int, point_yx: tuple[float, float], *, positive: bool) -> None:
-        """Give a point to the tile in which it is most central; one that takes away, to all tiles that hold it."""
-        tiles = self._answer.holding(point_yx)
-        if not tiles:
+        """Give a point to the tile in which it is most central; one that takes away, to all tiles that hold it.
+
+        Where nothing was likely before, the tile is opened now.
+        """
+        tiles = self._answer.holding(point_yx, self._edits)
+        if not tiles and not positive:
             raise ValueError(NOTHING_THERE)
+        tiles = tiles or [open_tile(self._answer, point_yx)]
         number = self._prompts[class_id].n_clusters
         for tile in tiles[:1] if positive else tiles:
             ((x, y),) = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -42,11 +43,24 @@ class Plane:
             self._values = np.zeros(shape, dtype=self.dtype)
         else:
             self._path = path
-            with path.open("wb") as file:
-                file.truncate(nbytes)
+            _reserve(path, nbytes)
 
-    def read(self, box: Box) -> NDArray[Any]:
-        """Return a copy of a box."""
+    @classmethod
+    def holding(cls, values: NDArray[Any], path: Path) -> Plane:
+        """Return a plane of values."""
+        height, width = values.shape
+        plane = cls((height, width), values.dtype, path)
+        plane.write((slice(0, height), slice(0, width)), values)
+        return plane
+
+    @property
+    def size_yx(self) -> Size:
+        """(height, width), pixels."""
+        return self.shape
+
+    def read(self, rows: slice, columns: slice) -> NDArray[Any]:
+        """Return a copy of rows and columns."""
+        box = (rows, columns)
         found = np.array(self._open("r")[box])
         for place, values in self._patches:
             _copy_shared(found, box, values, place)
@@ -72,18 +86,39 @@ class Plane:
         height, width = self.shape
         step = max(1, BAND // max(width * self.dtype.itemsize, 1))
         bands = (slice(top, min(top + step, height)) for top in range(0, height, step))
-        return sum(int(np.count_nonzero(self.read((rows, slice(0, width))) == value)) for rows in bands)
+        return sum(int(np.count_nonzero(self.read(rows, slice(0, width)) == value)) for rows in bands)
 
     def whole(self) -> NDArray[Any]:
         """Return all values; a plane in memory that was never patched is not copied."""
         if self._values is not None and not self._patches:
             return self._values
-        return self.read((slice(0, self.shape[0]), slice(0, self.shape[1])))
+        return self.read(slice(0, self.shape[0]), slice(0, self.shape[1]))
 
     def _open(self, mode: Any) -> NDArray[Any]:
         if self._values is not None:
             return self._values
         return np.memmap(str(self._path), dtype=self.dtype, mode=mode, shape=self.shape)
+
+
+def _reserve(path: Path, nbytes: int) -> None:
+    """Make a file of zeros that has its room on the disk: a map of a file that has not would kill the process.
+
+    Raises
+    ------
+    napari_gfsam.io.writers.OutputError
+        If there is no room.
+    """
+    from napari_gfsam.io.writers import no_room
+
+    try:
+        with path.open("wb") as file:
+            if hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(file.fileno(), 0, nbytes)
+                return
+            for start in range(0, nbytes, BAND):
+                file.write(bytes(min(BAND, nbytes - start)))
+    except OSError as error:
+        raise no_room(path.parent, error) from error
 
 
 def _copy_shared(into: NDArray[Any], at: Box, values: NDArray[Any], place: Box) -> None:

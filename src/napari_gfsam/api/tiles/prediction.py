@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
 from napari_gfsam.api.correctable import Correctable, PointTable
+from napari_gfsam.api.prediction import similarity_of
 from napari_gfsam.api.scale import tiling_record
 from napari_gfsam.api.tiles.answer import paint_all, paint_box
 from napari_gfsam.api.tiles.ledger import Ledger, found_prompts
+from napari_gfsam.api.tiles.opening import LateSource
 from napari_gfsam.core.types import ACCEPTED
 from napari_gfsam.io.records import ClassResult, RunRecord, labels_hash
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping
+    from collections.abc import Callable, Generator, Mapping
 
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
 
+    from napari_gfsam.api.prediction import Prediction
     from napari_gfsam.api.tiles.answer import Edited, TiledAnswer
     from napari_gfsam.api.tiles.ledger import PicturePrompts
     from napari_gfsam.api.tiles.planes import Plane
@@ -27,8 +31,12 @@ if TYPE_CHECKING:
     from napari_gfsam.core.edit import Edit
     from napari_gfsam.core.pipeline import Event
     from napari_gfsam.core.types import ClassSpec, ClassTrace
-    from napari_gfsam.imaging.tiles import Box
+    from napari_gfsam.imaging import PictureSource
     from napari_gfsam.io.records import DecisionRecord
+
+
+#: What a run gives: of a picture looked at whole, or in tiles.
+AnyPrediction: TypeAlias = "Prediction | TiledPrediction"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -104,12 +112,13 @@ class TiledPrediction(Correctable):
 
     @property
     def labels(self) -> LabelArray:
-        """(H, W) class ids, 0 = background; `labels_in` reads a part."""
+        """(H, W) class ids, 0 = background; `label_source` reads a part."""
         return self.planes[0].whole()
 
-    def labels_in(self, box: Box) -> LabelArray:
-        """Return the labels of rows and columns of the picture."""
-        return self.planes[0].read(box)
+    @property
+    def label_source(self) -> PictureSource:
+        """The labels, to be read part by part."""
+        return self.planes[0]
 
     @property
     def confidence(self) -> FloatArray:
@@ -148,7 +157,7 @@ class TiledPrediction(Correctable):
     def clusters(self) -> NDArray[np.int64]:
         """(H, W) clusters of all classes, numbered through from 1; a pixel is the matter of its most central tile."""
         image = np.zeros(self.answer.scene.grid.shape, dtype=np.int64)
-        for number in self.answer.tiles:
+        for number in sorted({*self.answer.tiles, *self.edited}):
             tile = self.answer.scene.grid[number]
             mine = self._clusters_of(number)
             rest = (mine > 0) & (image[tile.box] == 0)
@@ -156,6 +165,24 @@ class TiledPrediction(Correctable):
             core = self.answer.scene.grid.core(tile)
             owned = mine[tile.within(core)]
             image[core] = np.where(owned > 0, owned, image[core])
+        return image
+
+    @property
+    def similarity(self) -> FloatArray:
+        """(rows, columns) float32: how alike each cell is to the painted objects, 0 where a tile was not read."""
+        grid, cells = self.answer.scene.grid, self.answer.scene.run.backend.encoder.grid
+        sides = [side / cells for side in grid.tile_shape]
+        count = [math.ceil(size / side) for size, side in zip(grid.shape, sides, strict=True)]
+        image = np.zeros(count, dtype=np.float32)
+        middles = [(np.arange(number) + 0.5) * side for number, side in zip(count, sides, strict=True)]
+        for number in self.answer.tiles:
+            tile, found = grid[number], similarity_of(self.answer.traces(number).values())
+            places, inside = [], []
+            for middle, part, start, side in zip(middles, grid.core(tile), (tile.top, tile.left), sides, strict=True):
+                place = np.flatnonzero((middle >= part.start) & (middle < part.stop))
+                places.append(place)
+                inside.append(((middle[place] - start) / side).astype(int).clip(0, cells - 1))
+            image[np.ix_(*places)] = found[np.ix_(*inside)]
         return image
 
     def model_mask(self, class_id: int) -> BoolArray:
@@ -209,6 +236,14 @@ class TiledPrediction(Correctable):
             pass
         return replace(found[0], seconds=self.seconds)
 
+    def over(self, picture: Callable[[], ArrayLike]) -> TiledPrediction:
+        """Return the prediction with its picture at hand again, where it came from an archive without it."""
+        scene = self.answer.scene
+        if not isinstance(scene.source, LateSource):
+            return self
+        source = replace(scene.source, give=picture)
+        return replace(self, answer=replace(self.answer, scene=replace(scene, source=source)))
+
     def record(self) -> RunRecord:
         """Return how this answer was made, enough to make it again."""
         from napari_gfsam import __version__
@@ -224,7 +259,7 @@ class TiledPrediction(Correctable):
             decisions=self.decisions,
             seconds=dict(self.seconds),
             results=tuple(self._result(found) for found in self.classes.values()),
-            labels_hash=labels_hash(self.labels),
+            labels_hash=labels_hash(self.label_source),
             tiling=tiling_record(scene.tiling),
         )
 

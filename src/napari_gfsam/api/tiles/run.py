@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from napari_gfsam.api.run import PredictionReady, Run
     from napari_gfsam.api.scale import Tiling
+    from napari_gfsam.api.stored.tiled import StoredRun
     from napari_gfsam.api.target import Target
     from napari_gfsam.api.tiles.prediction import TiledPrediction
     from napari_gfsam.core.arrays import FloatArray
@@ -56,7 +57,7 @@ class TiledScene:
         Numbers of the tiles that have content.
     """
 
-    run: Run
+    run: Run | StoredRun
     source: PictureSource
     recipe: PixelRecipe
     settled_recipe: PixelRecipe

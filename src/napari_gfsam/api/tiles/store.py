@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
-import tempfile
 import weakref
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,10 +13,12 @@ from napari_gfsam.api.stored.file import read, to_bytes
 from napari_gfsam.api.stored.header import TILE, TileHeader
 from napari_gfsam.api.stored.parts import array_of, tensor_of
 from napari_gfsam.api.stored.prediction import put_trace, stored_class, take_trace
-from napari_gfsam.io.writers import OutputError
+from napari_gfsam.api.tiles.scratch import new_folder
+from napari_gfsam.io.writers import no_room
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from pathlib import Path
 
     from torch import Tensor
 
@@ -28,10 +29,16 @@ if TYPE_CHECKING:
 
 
 class TileStore:
-    """A folder of our own for temporary files; it goes when nobody holds the store any more."""
+    """A folder of our own for temporary files; it goes when nobody holds the store any more.
 
-    def __init__(self) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="napari-gfsam-tiles-"))
+    Parameters
+    ----------
+    base
+        A folder that `copy_to` filled; what is not in our own is read there, nothing is ever written there.
+    """
+
+    def __init__(self, base: Path | None = None) -> None:
+        self.folder, self._base = new_folder(), base
         # Where tokens and embeddings lie when it is not this one; held as long as one of its siblings.
         self._first: TileStore | None = None
         self._remove = weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
@@ -66,7 +73,7 @@ class TileStore:
 
     def embedding(self, tile: int) -> Tensor | None:
         """Return a tile's embedding, ``None`` where it was never needed."""
-        if not (self._shared.folder / f"{tile}.embedding").is_file():
+        if not self._shared.find(f"{tile}.embedding").is_file():
             return None
         return tensor_of(self._shared._read(f"{tile}.embedding")[1]["embedding"])
 
@@ -78,6 +85,10 @@ class TileStore:
             put_trace(arrays, str(trace.spec.id), trace)
             classes.append(stored_class(trace))
         self._write(f"{tile}.{reading}", TileHeader(TILE, tuple(classes)), arrays)
+
+    def has_traces(self, tile: int, reading: str) -> bool:
+        """Tell whether there are traces of a tile in a reading."""
+        return self.find(f"{tile}.{reading}").is_file()
 
     def traces(self, tile: int, reading_of: Mapping[int, str]) -> dict[int, ClassTrace]:
         """Return the traces of a tile by class id, each in the reading that is wanted of its class."""
@@ -94,28 +105,43 @@ class TileStore:
             np.save(self.folder / f"{tile}.labels.npy", labels)
             np.save(self.folder / f"{tile}.confidence.npy", confidence)
         except OSError as error:
-            raise self._full(error) from error
+            raise no_room(self.folder, error) from error
 
     def answer(self, tile: int, box: Box) -> tuple[LabelArray, FloatArray]:
         """Return labels and confidence of rows and columns of a tile."""
         labels, confidence = (
-            np.array(np.load(self.folder / f"{tile}.{name}.npy", mmap_mode="r")[box])
-            for name in ("labels", "confidence")
+            np.array(np.load(self.find(f"{tile}.{name}.npy"), mmap_mode="r")[box]) for name in ("labels", "confidence")
         )
         return labels, confidence
 
-    def _full(self, error: OSError) -> OutputError:
-        return OutputError(
-            f"There is no room for temporary files in {self.folder} ({error.strerror or error}); "
-            "free some, or set TMPDIR to another folder."
-        )
+    def copy_to(self, folder: Path, tiles: Iterable[int], readings: Iterable[str]) -> None:
+        """Put what is known of tiles into a folder, as links to the same files where the disk is the same."""
+        names = ("labels.npy", "confidence.npy", *readings)
+        for tile in tiles:
+            files = [self._shared.find(f"{tile}.{name}") for name in ("tokens", "embedding")]
+            for path in (*files, *(self.find(f"{tile}.{name}") for name in names)):
+                if path.is_file():
+                    _link(path, folder / path.name)
+
+    def find(self, name: str) -> Path:
+        """Return where a file lies, or would be written."""
+        own = self.folder / name
+        return own if self._base is None or own.is_file() else self._base / name
 
     def _write(self, name: str, header: TileHeader, arrays: Arrays) -> None:
         path = self.folder / name
         try:
+            path.unlink(missing_ok=True)  # another folder may have a link to what was there
             path.write_bytes(to_bytes(header, arrays))
         except OSError as error:
-            raise self._full(error) from error
+            raise no_room(self.folder, error) from error
 
     def _read(self, name: str) -> tuple[TileHeader, Arrays]:
-        return read(self.folder / name, TileHeader, TILE)
+        return read(self.find(name), TileHeader, TILE)
+
+
+def _link(path: Path, to: Path) -> None:
+    try:
+        os.link(path, to)
+    except OSError:  # another disk, or one without links
+        shutil.copyfile(path, to)

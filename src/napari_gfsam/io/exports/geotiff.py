@@ -10,6 +10,7 @@ from napari_gfsam.io.exports.extras import library
 from napari_gfsam.io.exports.places import EXTRA, needed_georeference
 from napari_gfsam.io.exports.provenance import as_json, provenance
 from napari_gfsam.io.exports.types import smallest_ids
+from napari_gfsam.io.parts import ROWS
 from napari_gfsam.io.writers import SOFTWARE
 
 if TYPE_CHECKING:
@@ -46,7 +47,9 @@ def encode(sheet: LabelSheet) -> bytes:
     }
     with memory.MemoryFile() as file:
         with file.open(**profile) as opened:
-            opened.write(ids, 1)
+            for top in range(0, height, ROWS):
+                band = ids[top : top + ROWS]
+                opened.write(band, 1, window=((top, top + len(band)), (0, width)))
             opened.set_band_description(1, "class id")
             if ids.dtype == np.uint8:
                 opened.write_colormap(1, _colors(sheet))

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_gfsam.io.exports.extras import library
-from napari_gfsam.io.exports.objects import objects_of
-from napari_gfsam.io.exports.outlines import outlines_of, polygons_in
+from napari_gfsam.io.exports.outlines import outlined, polygons_in
 from napari_gfsam.io.exports.types import ExportError, Georeference
 
 if TYPE_CHECKING:
@@ -130,17 +129,17 @@ def write_features(sheet: LabelSheet, driver: str, *, longest: float | None = No
 
 def _columns(sheet: LabelSheet) -> tuple[dict[str, NDArray[Any]], list[Any]]:
     """Return the attributes and outlines of the objects."""
-    objects = objects_of(sheet)
-    kinds = objects.kinds
+    found = outlined(sheet, EXTRA)
+    kinds = found.kinds
     columns: dict[str, NDArray[Any]] = {
-        "object": np.arange(1, len(objects) + 1, dtype=np.int64),
+        "object": np.arange(1, len(kinds) + 1, dtype=np.int64),
         "class_id": np.array([one.id for one in kinds], dtype=np.int64),
         "class": np.array([one.name for one in kinds], dtype=object),
         "color": np.array([one.hex_color for one in kinds], dtype=object),
-        "score": np.array([np.nan if one is None else one for one in objects.scores], dtype=np.float64),
-        "pixels": objects.pixels(),
+        "score": np.array([np.nan if one is None else one for one in found.scores], dtype=np.float64),
+        "pixels": found.pixels,
     }
-    return columns, outlines_of(objects, EXTRA)
+    return columns, found.outlines
 
 
 def _on_earth(outlines: list[Any], place: Georeference, longest: float | None) -> NDArray[Any]:

@@ -106,19 +106,23 @@ def read_label_stack(path: Path) -> tuple[NDArray[np.integer[Any]], str]:
     Parameters
     ----------
     path
-        TIFF, PNG or BMP.
+        TIFF, PNG, BMP or a Zarr array.
 
     Returns
     -------
-    (..., H, W) ids and one letter an axis.
+    (..., H, W) ids and one letter an axis; those of a large picture (256 MB or more) lie on the disk.
 
     Raises
     ------
     ValueError
         If the file cannot be read (`io.readers.ImageFileError`) or holds no labels (`ExportError`).
     """
+    from napari_gfsam.io.by_part import on_disk, open_labels
+    from napari_gfsam.io.large import large_source
     from napari_gfsam.io.readers import read_labels
 
+    if path.is_dir() or large_source(path, palette=False) is not None:
+        return on_disk(open_labels(path)), "yx"
     found = _read_tiff(path) if path.suffix.lower() in (".tif", ".tiff") and path.is_file() else None
     return found or (read_labels(path), "yx")
 
@@ -238,11 +242,16 @@ def _recorded_picture(labels: Path, record: RunRecord | None) -> Path | None:
 def _has_pixels(path: Path, record: RunRecord | None) -> bool:
     """Tell whether a picture is the recorded one: one of another place would put the labels elsewhere on the earth."""
     from napari_gfsam.imaging import array_hash
+    from napari_gfsam.imaging.source import source_hash
+    from napari_gfsam.io.large import large_source
     from napari_gfsam.io.readers import ImageFileError, read_picture
 
     if record is None:
         return False
     axis = record.recipe.get("channel_axis")
+    large = large_source(path) if axis is None else None
+    if large is not None:
+        return source_hash(large) == record.target.content_hash
     try:
         pixels = read_picture(path, channel_axis=axis if isinstance(axis, int) else None).pixels
     except ImageFileError:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -158,31 +155,7 @@ def write_folder(module: Any, sheet: LabelSheet, path: Path) -> None:
     OSError
         If it cannot be written (`io.writers.OutputError`); nothing of it is left then.
     """
-    from napari_gfsam.io.writers import OutputError
+    from napari_gfsam.io.writers import beside
 
-    hidden = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            module.write_folder(sheet, hidden)
-            _move(hidden, path)
-        finally:
-            shutil.rmtree(hidden, ignore_errors=True)
-    except OSError as error:
-        raise OutputError(f"{path} cannot be written ({error.strerror or error}); choose another folder.") from error
-
-
-def _move(hidden: Path, path: Path) -> None:
-    """Put a folder in its place; what was there before comes back if that fails."""
-    if not path.exists():
-        os.replace(hidden, path)
-        return
-    before = path.with_name(f".{path.name}.{os.getpid()}.old")
-    os.replace(path, before)
-    try:
-        os.replace(hidden, path)
-    except OSError:
-        with suppress(OSError):
-            os.replace(before, path)
-        raise
-    shutil.rmtree(before, ignore_errors=True)
+    with beside(path) as hidden:
+        module.write_folder(sheet, hidden)

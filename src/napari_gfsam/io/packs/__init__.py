@@ -13,9 +13,9 @@ from napari_gfsam.io.packs.types import (
     PackError,
     PackFeatures,
     PackReference,
-    PixelSize,
 )
 from napari_gfsam.io.packs.writing import write_pack
+from napari_gfsam.io.records import PixelSize
 
 __all__ = [
     "SUFFIX",

@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from napari_gfsam.imaging import PixelRecipe
-from napari_gfsam.io.packs.types import PackAbout, PackError, PixelSize
-from napari_gfsam.io.records import ReferenceRecord
+from napari_gfsam.io.packs.types import PackAbout, PackError
+from napari_gfsam.io.records import PixelSize, ReferenceRecord
 from napari_gfsam.io.schema import build
 
 SUFFIX = ".gfsampack"

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_gfsam.imaging.colors import Rgb
-    from napari_gfsam.io.records import ReferenceRecord
+    from napari_gfsam.io.records import PixelSize, ReferenceRecord
 
 
 class PackError(ValueError):
@@ -58,23 +58,6 @@ class PackClass:
     color: Rgb
     negative: bool = False
     painted_fully: bool | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class PixelSize:
-    """How large a pixel is.
-
-    Parameters
-    ----------
-    height, width
-        Of a pixel, in `unit`.
-    unit
-        Such as ``micrometer``.
-    """
-
-    height: float
-    width: float
-    unit: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,0 +1,89 @@
+"""Targets looked at in tiles, in the viewer: reviewed and corrected as whole ones are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from napari_gfsam.bridge.ours import Role
+from napari_gfsam.core.types import Status
+from tests.api.tiles.scenes import discs
+
+if TYPE_CHECKING:
+    from tests.controller.hands import At
+
+pytestmark = pytest.mark.gui
+CENTRES = [(30, 30), (60, 90)]
+FAR = (120, 130)
+
+
+def is_bright(view, config) -> bool:
+    """Tell whether a tile has something like the painted discs, whatever the rule of tiles is."""
+    return float(view.values.positive_mean.max()) > 0.9
+
+
+@pytest.fixture
+def tiled(at: At, monkeypatch):
+    """A painted picture, and a target of two bright discs and a pale one, looked at in tiles of 96 pixels."""
+    monkeypatch.setattr(
+        "napari_gfsam.core.survey.is_likely", lambda view, _: float(view.values.positive_mean.max()) > 0.9
+    )
+    pixels, numbers = discs((96, 96), [(30, 30), (66, 60)], 13)
+    target, _ = discs((160, 170), CENTRES, 13)
+    _, pale = discs((160, 170), [FAR], 13)
+    target[pale > 0] += 80
+    reference = at.image("painted", pixels, scale=(0.5, 0.5), units=("um", "um"))
+    image = at.image("large", target, translate=(0, 100), scale=(0.5, 0.5), units=("um", "um"))
+    at.paint(reference, (numbers > 0).astype(np.uint8))
+    at.desk.models.use_scale("96")
+    at.run()
+    return at, image
+
+
+def proposal(at, image) -> np.ndarray:
+    return np.asarray(at.ours(Role.PROPOSAL, image).data)
+
+
+def test_a_target_in_tiles_is_reviewed_and_corrected_like_a_whole_one(tiled):
+    at, image = tiled
+    desk = at.desk
+    (plane,) = [target.plane for target in desk.session.queue]
+    assert desk.session.queue.get(plane).view == "in 9 tiles of 96 x 96 pixels"
+    found = proposal(at, image)
+    assert [found[yx] for yx in (*CENTRES, FAR)] == [1, 1, 0]
+    desk.review.go_to(plane)
+    table = desk.correcting.prediction.points
+    assert desk.correcting.prediction.record().target.pixel_size.height == 0.5
+    away = np.linalg.norm(table.points_yx - CENTRES[0], axis=1) + 1000 * (table.status != Status.KEPT)
+    row = int(np.argmin(away))
+    point, cluster = (1, int(table.index[row])), (1, int(table.cluster[row]))
+    desk.correcting.toggle_cluster(cluster)
+    assert proposal(at, image)[CENTRES[0]] == 0
+    assert proposal(at, image)[CENTRES[1]] == 1
+    desk.correcting.undo()
+    np.testing.assert_array_equal(proposal(at, image), found)
+    desk.correcting.toggle_point(point)
+    assert desk.correcting.prediction.classes[1].status[point[1]] == Status.OFF_BY_HAND
+    desk.correcting.undo()
+    desk.correcting.add_point(1, tuple(map(float, FAR)), positive=True)
+    assert proposal(at, image)[FAR] == 1
+    desk.session.store.release()  # from now on from disk
+    desk.correcting.undo()
+    np.testing.assert_array_equal(proposal(at, image), found)
+    desk.session.store.release()
+    desk.correcting.redo()
+    assert proposal(at, image)[FAR] == 1
+    for name in ("similarity", "confidence", "instances"):
+        desk.overlays.show(name, True)
+        assert name in desk.overlays.shown()
+    assert at.problems == []
+
+
+def test_the_scale_is_a_choice_that_is_saved(tiled):
+    at, _ = tiled
+    at.desk.saving.save(wait=True)
+    assert at.desk.models.scale == 96
+    with pytest.raises(ValueError, match="no scale"):
+        at.desk.models.use_scale("small")
