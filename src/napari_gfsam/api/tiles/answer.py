@@ -1,8 +1,8 @@
 """What the tiles of a picture say together: a vote at every pixel, and a person's word before all.
 
 Every tile that sees a pixel votes on every class: the more the further from its border the pixel lies, and the more the
-better its answer and the paint find each other (`found_again` of its trace). The class is there when at least half of
-the votes are for it. So a false mask in one tile is outvoted by its neighbours, and what a border cuts by the tile that
+better its answer and the paint find each other (`found_again` of its trace). The class is there when at least a third
+of the votes are for it. So a false mask in one tile is outvoted by its neighbours, and what a border cuts by the tile that
 sees it whole.
 """
 
@@ -38,8 +38,9 @@ if TYPE_CHECKING:
 BY_HAND_WEIGHT = 1e6
 #: What a tile's vote counts at least, so that there is a vote where nobody is sure.
 LEAST_WEIGHT = 1e-6
-#: A vote all for a class is 1 but for rounding: two equal voters that disagree must give the class, wherever they lie.
-HALF = 0.5 - 1e-5
+#: Share of the votes from which a class is there: strangers to the paint were turned down (`core.reciprocity`), so that
+#: a tile that shows the class is worth more than one that does not.
+ENOUGH = 1 / 3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -201,14 +202,14 @@ class _Ballot:
             np.maximum(best[voter.at], np.where(mine, sure, np.float32(0)), out=best[voter.at])
 
     def count(self, dtype: DTypeLike) -> tuple[LabelArray, FloatArray]:
-        """Return labels and confidence: some class is there where the shares of the votes for each add up to half."""
+        """Return labels and confidence: some class is there where the shares of the votes for each add up to a third."""
         labels, sure = np.zeros(self._shape, dtype=dtype), np.zeros(self._shape, dtype=np.float32)
         if not self._votes:
             return labels, sure
         ids = sorted(self._votes)
         shares = np.stack([self._votes[class_id] / self._all[class_id] for class_id in ids])
         winner = shares.argmax(axis=0)
-        found = shares.sum(axis=0) >= HALF
+        found = shares.sum(axis=0) >= ENOUGH
         labels[found] = np.array(ids)[winner[found]]
         for place, class_id in enumerate(ids):
             mine = found & (winner == place)
@@ -217,12 +218,12 @@ class _Ballot:
 
 
 def _weight(tile: Tile, inside: Box) -> FloatArray:
-    """How much a tile's pixels count: by their distance from its border, 0 to 1 along each axis."""
+    """How much a tile's pixels count: by the root of their distance from its border, 0 to 1 along each axis."""
     along = []
     for part, side in zip(inside, tile.shape, strict=True):
         places = np.arange(part.start, part.stop)
         along.append((2 * np.minimum(places, side - 1 - places) + 1).astype(np.float32) / side)
-    return np.outer(along[0], along[1])
+    return np.asarray(np.sqrt(np.outer(along[0], along[1])))
 
 
 def _by_hand(trace: ClassTrace) -> ClassTrace:
