@@ -1,4 +1,4 @@
-"""Seams with the real models: does an object smaller than the overlap get exactly one instance wherever tiles fall?
+"""Seams with the real models: an object smaller than the overlap gets exactly one instance wherever tiles fall.
 
     python benchmarks/seams.py [--shifts 4] [--threads 1]
 
@@ -23,6 +23,8 @@ from napari_gfsam.samples.cells import phase_cells
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    Numbers = NDArray[np.integer]
 
 TILE, OVERLAP, SHIFT = 400, 160, 67
 SHARE, FOUND = 0.1, 0.5
@@ -79,7 +81,7 @@ def whole(box: tuple[slice, slice], shape: tuple[int, ...]) -> bool:
     )
 
 
-def covering(numbers: NDArray[np.integer]) -> int:
+def covering(numbers: Numbers) -> int:
     """How many numbers cover a tenth of an object."""
     counts = np.bincount(numbers)[1:]
     return int(np.count_nonzero(counts >= SHARE * len(numbers)))
