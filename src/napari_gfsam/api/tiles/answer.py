@@ -2,8 +2,8 @@
 
 Every tile that sees a pixel votes on every class: the more the further from its border the pixel lies, and the more the
 better its answer and the paint find each other (`found_again` of its trace). The class is there when at least a third
-of the votes are for it. So a false mask in one tile is outvoted by its neighbours, and what a border cuts by the tile that
-sees it whole.
+of the votes are for it. So a false mask in one tile is outvoted by its neighbours, and what a border cuts by the tile
+that sees it whole.
 """
 
 from __future__ import annotations
@@ -202,7 +202,7 @@ class _Ballot:
             np.maximum(best[voter.at], np.where(mine, sure, np.float32(0)), out=best[voter.at])
 
     def count(self, dtype: DTypeLike) -> tuple[LabelArray, FloatArray]:
-        """Return labels and confidence: some class is there where the shares of the votes for each add up to a third."""
+        """Return labels and confidence: a class is there where the shares of the votes for all add up to a third."""
         labels, sure = np.zeros(self._shape, dtype=dtype), np.zeros(self._shape, dtype=np.float32)
         if not self._votes:
             return labels, sure
