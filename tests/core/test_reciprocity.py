@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from napari_gfsam.core.reciprocity import found_both_ways, turn_down_strangers
+from napari_gfsam.core.reciprocity import found_both_ways, like_the_paint, turn_down_strangers
 from napari_gfsam.core.types import GridWeights, MaskGraph, MaskSamples, Status, UnitTokens
 
 UNITS = UnitTokens(torch.eye(4), (torch.eye(4),))
@@ -26,6 +26,14 @@ def turned(masks: list[np.ndarray], cluster: list[int], status: list[Status]) ->
     samples = MaskSamples(np.eye(len(masks), dtype=bool), at_cells)
     graph = MaskGraph(samples.at_points, np.array(cluster))
     return turn_down_strangers(samples, graph, np.array(status, dtype=np.int64), PAINTED).tolist()
+
+
+def test_cells_are_like_the_paint_by_their_nearest_token_that_counts():
+    np.testing.assert_array_equal(like_the_paint(UNITS, WEIGHTS), PAINTED)
+    target = torch.tensor([[1.0, 0, 0, 0], [0.2, 0.9, 0, 0], [0.2, 0, 0.9, 0], [0, 0, 0, 1]])
+    unpainted = [GridWeights(torch.tensor([1.0, 0, 0, 0]), torch.tensor([0.0, 0, 1, 1]))]  # the second is ignored
+    found = like_the_paint(UnitTokens(target, UNITS.references), unpainted)
+    np.testing.assert_array_equal(found, [[True, True], [False, False]])
 
 
 def test_a_cluster_away_from_the_paint_is_turned_down_and_one_on_it_is_kept():

@@ -177,7 +177,7 @@ class _Run:
         yield self._progress("encode", plane)
         record = _record(_name(target), pixels)
         segmenter = self._segmenter_of(plane)
-        for event in segmenter.segment_events(pixels, recipe=source.recipe, record=record):
+        for event in segmenter.segment_events(pixels, recipe=source.recipe, record=record, scale="whole"):
             if isinstance(event, PredictionReady):
                 if not isinstance(event.prediction, Prediction):
                     raise RuntimeError("A picture was cut that was to be looked at whole; please report this.")

@@ -7,9 +7,11 @@ ones. Beyond the paper; for tiles only, where most may be empty. Measured in doc
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 
 from napari_gfsam.core.gating import cluster_members
 from napari_gfsam.core.roundtrip import EPSILON, chance, found_again
@@ -24,6 +26,27 @@ if TYPE_CHECKING:
 
 #: Share of a cluster's accepted area that must be nearest to painted tokens.
 LEAST_PAINTED = 0.2
+
+
+def like_the_paint(units: UnitTokens, weights: Sequence[GridWeights]) -> BoolArray:
+    """Return (grid, grid) bool: cells whose nearest token of all references is painted; ignored tokens do not count.
+
+    Parameters
+    ----------
+    units
+        Unit rows of the target and of K references.
+    weights
+        K soft masks of the class.
+    """
+    bank = torch.cat(units.references)
+    foreground, background = (
+        torch.cat([getattr(weight, name) for weight in weights]).to(bank.device)
+        for name in ("foreground", "background")
+    )
+    counts = foreground + background > 0
+    nearest = (units.target @ bank[counts].T).argmax(dim=1)
+    grid = math.isqrt(len(units.target))
+    return np.asarray((foreground > background)[counts][nearest].reshape(grid, grid).cpu().numpy())
 
 
 def turn_down_strangers(samples: MaskSamples, graph: MaskGraph, status: IntArray, painted: BoolArray) -> IntArray:

@@ -99,7 +99,7 @@ def similarity_maps(units: UnitTokens, weights: Sequence[GridWeights], config: G
     grid = math.isqrt(len(units.target))
     positive_mean, positive_max, negative_mean = maps.reshape(3, grid, grid)
     every = torch.ones(len(units.target), dtype=torch.bool, device=units.target.device)
-    allowed = nearest_is_painted(units, weights) if config.reciprocal_gate == "on" else every
+    allowed = _reciprocal(units, weights) if config.reciprocal_gate == "on" else every
     return SimilarityMaps(positive_mean, positive_max, negative_mean, allowed.reshape(grid, grid))
 
 
@@ -164,8 +164,8 @@ def _maximum(weighted: Tensor, *, every_cell: bool) -> Tensor:
     return highest if every_cell else highest.clamp_min(0)
 
 
-def nearest_is_painted(units: UnitTokens, weights: Sequence[GridWeights]) -> Tensor:
-    """Return (n,) bool: whether the nearest token of all references is more foreground than background."""
+def _reciprocal(units: UnitTokens, weights: Sequence[GridWeights]) -> Tensor:
+    """(n,) whether the nearest token of all references is more foreground than background."""
     bank = torch.cat(units.references)
     foreground = torch.cat([weight.foreground > weight.background for weight in weights]).to(bank.device)
     return foreground[(units.target @ bank.T).argmax(dim=1)]

@@ -21,8 +21,9 @@ import torch
 
 from napari_gfsam.core.pipeline import TileView
 from napari_gfsam.core.points import point_map, proposal
+from napari_gfsam.core.reciprocity import like_the_paint
 from napari_gfsam.core.roundtrip import PictureShadow
-from napari_gfsam.core.similarity import nearest_is_painted, see_references, similarity_maps, unit_rows, unit_tokens
+from napari_gfsam.core.similarity import see_references, similarity_maps, unit_rows, unit_tokens
 from napari_gfsam.core.types import PictureRange, UnitTokens
 
 if TYPE_CHECKING:
@@ -83,8 +84,7 @@ class ClassSurvey:
             maps = values if same else reading.maps(units)
             if not likely:
                 maps = replace(maps, allowed=torch.zeros_like(maps.allowed))
-            painted = nearest_is_painted(units, reading.weights).reshape(maps.allowed.shape).cpu().numpy()
-            yield reading.config, TileView(units, maps, plain, values, painted)
+            yield reading.config, TileView(units, maps, plain, values, like_the_paint(units, reading.weights))
 
     def found_again(self, covered: Mapping[int, FloatArray]) -> float:
         """Return how well the references are found from an answer: (grid, grid) shares of cells covered, by tile."""
