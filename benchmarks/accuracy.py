@@ -92,7 +92,7 @@ def agreement(episode: Episode, segmenter: Segmenter, official: Official) -> tup
         segmenter.add_reference(reference.image(), reference.mask())
         painted.append((to_model_input(to_rgb(reference.image())), squash_mask(reference.mask())))
     picture, truth = episode.target.image(), squash_mask(episode.target.mask())
-    ours = segmenter.segment(picture).model_mask(1)
+    ours = segmenter.segment(picture, scale="whole").model_mask(1)
     theirs = official.predict(painted, to_model_input(to_rgb(picture)))
     return iou(ours, theirs), iou(ours, truth), iou(theirs, truth)
 

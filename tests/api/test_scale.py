@@ -30,11 +30,17 @@ def test_a_large_target_is_cut_into_tiles_like_the_reference():
 
 
 def test_small_objects_are_seen_closer():
-    tiling = shown(5).tiling((370, 370))
+    tiling = shown(15, (1480, 1480)).tiling((1480, 1480))
     assert tiling.span < 1.5
-    assert tiling.tile[0] < 370
-    seen = 5 * np.sqrt(np.pi) * GRID / tiling.view[0]
-    assert 2 < seen < 12
+    assert 518 <= tiling.tile[0] < 1480 / 1.5
+    seen = 15 * np.sqrt(np.pi) * GRID / tiling.view[0]
+    assert 1.5 < seen < 12
+
+
+def test_small_pictures_are_not_blown_up():
+    segmenter = shown(5)
+    assert GRID * painted_spans(segmenter.references)[1] / 370 < 1.5
+    assert segmenter.tiling((370, 370)) is None
 
 
 def test_pixel_sizes_scale_the_tiles_but_not_the_references():
@@ -66,8 +72,8 @@ def test_specks_do_not_count():
 
 
 def test_a_large_class_keeps_a_small_one_from_being_blown_up_further():
-    assert magnification({1: 1.0, 2: 8.0}, 1000) == 2
-    assert magnification({1: 1.0, 2: 30.0}, 1000) == 1
+    assert magnification({1: 1.0, 2: 8.0}, 2000) == 2
+    assert magnification({1: 1.0, 2: 30.0}, 2000) == 1
     assert magnification({1: 5.0}, 1000) == 1
 
 

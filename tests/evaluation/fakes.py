@@ -40,7 +40,7 @@ class BrightSegmenter:
             raise ValueError("The label image has no painted pixel.")
         self.references.append((image, labels, dict(classes), ignore))
 
-    def segment(self, target, *, settings):
+    def segment(self, target, *, settings, scale):
         self.segmented.append((len(self.references), settings.fallback))
         bright = np.asarray(target) > 127
         bright = bright if bright.ndim == 2 else bright[..., 0]

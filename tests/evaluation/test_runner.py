@@ -198,10 +198,10 @@ def test_a_broken_picture_gives_error_rows_and_is_tried_again(tmp_path, damage):
 
 def test_a_refused_target_gives_an_error_row_for_that_settings(tmp_path, episodes):
     class Refusing(BrightSegmenter):
-        def segment(self, target, *, settings):
+        def segment(self, target, *, settings, scale):
             if settings.fallback == "none":
                 raise ValueError("The picture has\none value everywhere.")
-            return super().segment(target, settings=settings)
+            return super().segment(target, settings=settings, scale=scale)
 
     rows = run(episodes, tmp_path / "rows.csv", Refusing())
 
@@ -219,7 +219,7 @@ def test_paint_that_cannot_serve_gives_an_error_row(tmp_path, episodes):
 
 def test_a_defect_of_the_program_is_not_hidden(tmp_path, episodes):
     class Broken(BrightSegmenter):
-        def segment(self, target, *, settings):
+        def segment(self, target, *, settings, scale):
             raise RuntimeError("a defect")
 
     with pytest.raises(RuntimeError, match="a defect"):

@@ -21,8 +21,8 @@ GRID = 37
 #: Painted objects that span at least so many cells are left as they are; smaller ones are brought to the second number,
 #: but so that no class spans more than the third.
 SMALLEST, WANTED, LARGEST = 1.5, 4.0, 16.0
-#: Pixels a side below which a view would show nothing but blown-up pixels.
-LEAST_VIEW = 128
+#: Pixels a side that the encoders see: a smaller view shows nothing but blown-up pixels.
+LEAST_VIEW = 518
 #: A picture at most so much larger than a tile is not cut.
 SLACK = 1.5
 #: What neighbouring tiles share: so much of the objects' span, within these bounds of a tile's side.
@@ -86,9 +86,10 @@ def decide(
 ) -> Tiling | None:
     """Decide whether a target is cut, and how; ``None`` leaves it whole.
 
-    ``auto``: where the painted objects span fewer than 4 cells of the 37 that a picture is seen on, references and
-    target are looked at in views in which they span 6; else a view is as large as a reference. A target at most 1.5
-    times as large as a view (in the references' pixel size) is looked at whole.
+    ``auto``: where the painted objects span fewer than 1.5 cells of the 37 that a picture is seen on, references and
+    target are looked at in views in which they span 4, but of no fewer pixels than the encoders see; else a view is as
+    large as a reference. A target at most 1.5 times as large as a view (in the references' pixel size) is looked at
+    whole.
 
     Parameters
     ----------

@@ -230,7 +230,7 @@ class Segmenter:
         settings: Settings | None = None,
         recipe: PixelRecipe | None = None,
         record: InputRecord | None = None,
-        scale: Scale = "whole",
+        scale: Scale = "auto",
         pixels: PixelSizes | None = None,
     ) -> Prediction | TiledPrediction:
         """Segment a picture.
@@ -246,9 +246,9 @@ class Segmenter:
         record
             Name and hash of the target for the run record, when it came from a file.
         scale
-            ``whole``; ``auto``: in tiles where the painted objects are too small for the models to see, or the target
-            is larger than a reference (`napari_gfsam.api.scale.decide`); the side of a tile in pixels; or the
-            `Tiling` of another run.
+            ``auto``: in tiles where the painted objects are too small for the models to see, or the target is larger
+            than a reference (`napari_gfsam.api.scale.decide`), else whole; ``whole``; the side of a tile in pixels; or
+            the `Tiling` of another run.
         pixels
             Pixel sizes of references and target; as their records say, else alike, by default.
 
@@ -272,7 +272,7 @@ class Segmenter:
         settings: Settings | None = None,
         recipe: PixelRecipe | None = None,
         record: InputRecord | None = None,
-        scale: Scale = "whole",
+        scale: Scale = "auto",
         pixels: PixelSizes | None = None,
     ) -> Iterator[Event | PredictionReady]:
         """Segment a picture step by step; closing the generator cancels the run.

@@ -204,7 +204,7 @@ class _Planes:
         """Read a plane."""
         pixels = np.asarray(self._stack[(slice(None),) * self._axis + (plane,)])
         record = InputRecord(f"{self._name} [{plane}]", array_hash(pixels), pixels.shape)
-        return Target(pixels, self.recipe, record)
+        return Target(pixels, self.recipe, record, scale="whole")
 
 
 def _painted(

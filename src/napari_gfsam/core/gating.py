@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from napari_gfsam.core.arrays import BoolArray, FloatArray, IntArray
     from napari_gfsam.core.config import GFSAMConfig
-    from napari_gfsam.core.types import MaskGraph, MaskSamples, PictureRange, SimilarityMaps
+    from napari_gfsam.core.types import MaskGraph, MaskSamples, SimilarityMaps
 
 AREA_EPSILON = 1e-6
 
@@ -35,13 +35,7 @@ class PositiveGate:
     cluster_score: FloatArray
 
 
-def positive_gate(
-    samples: MaskSamples,
-    graph: MaskGraph,
-    maps: SimilarityMaps,
-    config: GFSAMConfig,
-    picture: PictureRange | None = None,
-) -> PositiveGate:
+def positive_gate(samples: MaskSamples, graph: MaskGraph, maps: SimilarityMaps, config: GFSAMConfig) -> PositiveGate:
     """Judge each cluster's masks by what they add (Algorithm 1), or each cluster's union at once (Table 15).
 
     Parameters
@@ -54,10 +48,8 @@ def positive_gate(
         The target's similarity maps.
     config
         Uses ``granularity``, ``polarity`` and ``polarity_measure``.
-    picture
-        The range of the whole picture where the target is a tile of it.
     """
-    value = polarity(maps, config, picture).ravel()
+    value = polarity(maps, config).ravel()
     gain = value if config.polarity_measure == "value" else np.where(value > 0, 1.0, -1.0).astype(np.float32)
     passed = np.zeros(len(graph.cluster), dtype=bool)
     score = np.zeros(len(graph.cluster), dtype=np.float32)
@@ -73,15 +65,14 @@ def positive_gate(
     return PositiveGate(passed, score)
 
 
-def polarity(maps: SimilarityMaps, config: GFSAMConfig, picture: PictureRange | None = None) -> FloatArray:
+def polarity(maps: SimilarityMaps, config: GFSAMConfig) -> FloatArray:
     """Return the value v of every cell, (grid, grid) float32: positive where the class is likely (paper, Eq. 4).
 
     With pivots smid (the middle of S+mean's range) and S-mean: product S+mean^2 - smid S-mean; middle
     S+mean - smid; negative S+mean - S-mean; sum 2 S+mean - smid - S-mean.
     """
     positive, negative = (values.cpu().numpy() for values in (maps.positive_mean, maps.negative_mean))
-    low, high = (positive.min(), positive.max()) if picture is None else picture.positive
-    middle = np.float32(high + low) / np.float32(2)
+    middle = np.float32(positive.max() + positive.min()) / np.float32(2)
     if config.polarity == "product":
         return np.asarray(positive * positive - negative * middle)
     terms = {"middle": [positive - middle], "negative": [positive - negative]}

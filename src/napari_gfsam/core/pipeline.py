@@ -17,6 +17,7 @@ from napari_gfsam.core.graph import build_graph
 from napari_gfsam.core.masks import mask_stack
 from napari_gfsam.core.merge import merge_classes, merge_status
 from napari_gfsam.core.points import select_points
+from napari_gfsam.core.reciprocity import found_both_ways, turn_down_strangers
 from napari_gfsam.core.roundtrip import found_again
 from napari_gfsam.core.sampling import cell_weights, sample_masks
 from napari_gfsam.core.similarity import similarity_maps, unit_tokens
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from napari_gfsam.core.arrays import FloatArray
+    from napari_gfsam.core.arrays import BoolArray, FloatArray
     from napari_gfsam.core.config import GFSAMConfig
     from napari_gfsam.core.masks import MaskBank
     from napari_gfsam.core.types import (
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
         ImageFeatures,
         MaskGraph,
         MaskSamples,
-        PictureRange,
         PointPrompts,
         SimilarityMaps,
         UnitTokens,
@@ -129,10 +129,9 @@ def judge(
     target: Tensor,
     *,
     config: GFSAMConfig,
-    picture: PictureRange | None = None,
 ) -> Gates:
     """Put every prompt through both gates (paper 4.3); `target` holds the (n, C) unit rows of the target."""
-    positive = positive_gate(samples, graph, maps, config, picture)
+    positive = positive_gate(samples, graph, maps, config)
     consistent = consistency_gate(samples, graph, prompts.grid_xy, target, config)
     status = merge_status(positive.passed, consistent)
     return Gates(positive.passed, consistent, positive.cluster_score, status)
@@ -160,24 +159,25 @@ class _Reading:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TileView:
-    """One class in one tile of a picture, as `core.survey` found it over all tiles.
+    """One class in one tile of a picture, in one reading.
 
     Parameters
     ----------
     units
-        Unit rows, normalised over the whole picture.
+        Unit rows.
     maps
         Similarity maps of the tile.
-    values
-        The maps without any projection: they give masks their confidence.
-    picture
-        The range of the maps over the whole picture.
+    plain, values
+        Unit rows and maps without any projection: they score the answer and give masks their confidence.
+    painted
+        (grid, grid) bool: cells whose nearest token of the references is painted.
     """
 
     units: UnitTokens
     maps: SimilarityMaps
+    plain: UnitTokens
     values: SimilarityMaps
-    picture: PictureRange
+    painted: BoolArray
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -195,7 +195,7 @@ def read_tile(
 
     Yields
     ------
-    As `segment_image`. Returns the reading; it is not scored, for that is done over the whole picture.
+    As `segment_image`. Returns the reading; its trace's ``found_again`` is what `found_both_ways` gives.
     """
     reading = yield from _read(target, encoded, config, bank, view)
     return TileReading(reading.trace(encoded.spec, view.values), reading.covered)
@@ -225,10 +225,10 @@ def _read(
     if view is None:
         weights = [reference.weights for reference in encoded.references]
         units = unit_tokens(target.tokens, encoded.references, config)
-        maps, picture = similarity_maps(units, weights, config), None
+        maps = similarity_maps(units, weights, config)
     else:
-        units, maps, picture = view.units, view.maps, view.picture
-    prompts = select_points(maps, target.frame, config, picture)
+        units, maps = view.units, view.maps
+    prompts = select_points(maps, target.frame, config)
     yield StageDone("points", class_id, watch.lap())
     for done in bank.decode(prompts.model_xy):
         yield PromptsDecoded(class_id, done, len(prompts))
@@ -236,9 +236,11 @@ def _read(
     yield StageDone("masks", class_id, watch.lap())
     samples = sample_masks(logits, prompts.model_xy, target.frame.grid)
     graph = build_graph(samples, prompts, config)
-    gates = judge(samples, graph, prompts, maps, units.target, config=config, picture=picture)
+    gates = judge(samples, graph, prompts, maps, units.target, config=config)
+    if view is not None:
+        gates = replace(gates, status=turn_down_strangers(samples, graph, gates.status, view.painted))
     covered = cell_weights(np.any(samples.at_cells[gates.status == Status.KEPT], axis=0))
-    score = 0.0 if view else _score(target, encoded, covered, config)
+    score = _score(target, encoded, covered, config) if view is None else _tile_score(encoded, covered, view)
     yield StageDone("gates", class_id, watch.lap())
     return _Reading(maps, prompts, logits, graph, gates, covered, score, config.background_projection == "on")
 
@@ -247,6 +249,10 @@ def _score(target: ImageFeatures, encoded: EncodedClass, covered: FloatArray, co
     """Score an answer on the tokens as they are, background included, so that readings can be compared."""
     units = unit_tokens(target.tokens, encoded.references, replace(config, background_projection="off"))
     return found_again(units, [reference.weights for reference in encoded.references], covered)
+
+
+def _tile_score(encoded: EncodedClass, covered: FloatArray, view: TileView) -> float:
+    return found_both_ways(view.plain, [reference.weights for reference in encoded.references], covered, view.painted)
 
 
 class Watch:

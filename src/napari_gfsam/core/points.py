@@ -49,20 +49,15 @@ def point_map(maps: SimilarityMaps, config: GFSAMConfig, picture: PictureRange |
     return torch.where(kept, likely, 0.0)
 
 
-def select_points(
-    maps: SimilarityMaps, frame: Frame, config: GFSAMConfig, picture: PictureRange | None = None
-) -> PointPrompts:
+def select_points(maps: SimilarityMaps, frame: Frame, config: GFSAMConfig) -> PointPrompts:
     """Choose the N highest cells of P, ordered by x, then y.
 
     N = floor(sum P) up to ``max_prompts``, 1 where the sum lies between 0 and 1, 0 where it is 0. Where the N-th
-    value is shared, ``point_ties`` decides which of the equal cells are taken. With `picture`, for a tile of it, N is
-    0 where the sum lies below 1: elsewhere there may be more.
+    value is shared, ``point_ties`` decides which of the equal cells are taken.
     """
     # On the host, so that ties fall the same way on every device.
-    likely = point_map(maps, config, picture).flatten().cpu()
+    likely = point_map(maps, config).flatten().cpu()
     count = _count(likely, config)
-    if picture is not None and float(likely.sum()) < 1:
-        count = 0
     cells = _highest(likely, count, config)
     x, y = cells % frame.grid, cells // frame.grid
     order = np.lexsort((y, x))

@@ -47,6 +47,11 @@ def found_again(units: UnitTokens, weights: Sequence[GridWeights], answer: Float
     return float(torch.stack(scores).mean())
 
 
+def chance(weights: Sequence[GridWeights]) -> float:
+    """Return what an answer that covers everything scores in `found_again`: the painted share."""
+    return float(torch.stack([_overlap(torch.ones_like(weight.foreground), weight) for weight in weights]).mean())
+
+
 class PictureShadow:
     """The references found again in a picture of many tiles: where each of their tokens has its nearest one.
 

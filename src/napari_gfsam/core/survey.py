@@ -1,12 +1,14 @@
-"""A picture in tiles, first pass: what its tiles share, found over all of them before any is read.
+"""A picture in tiles, first pass: which tiles hold any likely cell, found over all of them before any is read.
 
-Channel norms are those of the whole picture. A tile's own extremes always stretch to 0 and 1 and would put prompts into
-empty tiles; the whole picture's lose tiles, for every token says something about all of its tile, which lifts or lowers
-a tile's maps as a whole. So a tile is stretched from its own minimum (no higher than the picture's middle, or a tile
-full of the class would lose it), over no less than a share of what tiles of the picture span.
+A tile's own extremes always stretch to 0 and 1 and would put prompts into empty tiles, so whether a tile is read at all
+is decided with the channel norms and the extremes of the whole picture. The tiles that are read are then read like
+pictures of their own: norms and extremes of the whole picture lose dim parts of it (docs/accuracy.md), for every token
+says something about all of its tile, which lifts or lowers a tile's maps as a whole. For the same reason a tile is
+stretched here from its own minimum (no higher than the picture's middle, or a tile full of the class would lose it),
+over no less than a share of what tiles of the picture span.
 
-Every tile is seen twice: `count` takes its channel norms in, then `look` its maps; after that `views` has all that
-`pipeline.read_tile` wants.
+Every tile is seen twice: `count` takes its channel norms in, then `look` its maps; after that `is_likely` tells whether
+it is to be read, and `views` has all that `pipeline.read_tile` wants.
 """
 
 from __future__ import annotations
@@ -19,8 +21,9 @@ import torch
 
 from napari_gfsam.core.pipeline import TileView
 from napari_gfsam.core.points import point_map, proposal
+from napari_gfsam.core.reciprocity import like_the_paint
 from napari_gfsam.core.roundtrip import PictureShadow
-from napari_gfsam.core.similarity import see_references, similarity_maps, unit_rows
+from napari_gfsam.core.similarity import see_references, similarity_maps, unit_rows, unit_tokens
 from napari_gfsam.core.types import PictureRange, UnitTokens
 
 if TYPE_CHECKING:
@@ -63,19 +66,25 @@ class ClassSurvey:
 
     def look(self, tile: int, tokens: Tensor) -> None:
         """Take in what a tile resembles; all tiles were counted."""
-        for reading in self._all:
-            units = reading.units(tokens)
-            reading.widen(reading.maps(units))
-            if reading is self._plain:
-                self._shadow.look(tile, units)
-
-    def views(self, tokens: Tensor) -> Iterator[tuple[GFSAMConfig, TileView]]:
-        """Yield, for every reading, its settings and a tile's view; all tiles were looked at."""
-        values = self._plain.maps(self._plain.units(tokens))
         for reading in self.readings:
-            units = reading.units(tokens)
-            maps = values if reading is self._plain else reading.maps(units)
-            yield reading.config, TileView(units, maps, values, reading.range_of(maps))
+            reading.look(tokens)
+        self._shadow.look(tile, self._plain.units_in_picture(tokens))
+
+    def is_likely(self, tokens: Tensor) -> bool:
+        """Tell whether the class is likely anywhere in a tile; all tiles were looked at."""
+        return any(reading.is_likely(tokens) for reading in self.readings)
+
+    def views(self, tokens: Tensor, *, likely: bool = True) -> Iterator[tuple[GFSAMConfig, TileView]]:
+        """Yield, for every reading, its settings and a tile's view; where the class is not likely it gets no prompt."""
+        plain = self._plain.units(tokens)
+        values = self._plain.maps(plain)
+        for reading in self.readings:
+            same = reading is self._plain
+            units = plain if same else reading.units(tokens)
+            maps = values if same else reading.maps(units)
+            if not likely:
+                maps = replace(maps, allowed=torch.zeros_like(maps.allowed))
+            yield reading.config, TileView(units, maps, plain, values, like_the_paint(units, reading.weights))
 
     def found_again(self, covered: Mapping[int, FloatArray]) -> float:
         """Return how well the references are found from an answer: (grid, grid) shares of cells covered, by tile."""
@@ -93,20 +102,16 @@ def readings(config: GFSAMConfig) -> tuple[GFSAMConfig, ...]:
     return replace(config, background_projection="off"), replace(config, background_projection="on")
 
 
-def is_likely(view: TileView, config: GFSAMConfig) -> bool:
-    """Tell whether a tile gets any prompt."""
-    return float(point_map(view.maps, config, view.picture).sum()) >= 1
-
-
 class _Reading:
     """One class in one reading."""
 
     def __init__(self, encoded: EncodedClass, config: GFSAMConfig) -> None:
         self.config = config
-        self._weights = [reference.weights for reference in encoded.references]
+        self.weights = [reference.weights for reference in encoded.references]
+        self._references = encoded.references
         self._seen = see_references(encoded.references, config)
         self._squares: Tensor | None = None
-        self._limits: list[list[Limits]] = []
+        self._limits: list[tuple[Limits, Limits]] = []
 
     def count(self, tokens: Tensor) -> None:
         if self.config.feature_norm == "token":
@@ -114,22 +119,28 @@ class _Reading:
             self._squares = squares if self._squares is None else self._squares + squares
 
     def units(self, tokens: Tensor) -> UnitTokens:
+        """Normalise a tile by itself."""
+        return unit_tokens(tokens, self._references, self.config, self._seen)
+
+    def units_in_picture(self, tokens: Tensor) -> UnitTokens:
+        """Normalise a tile by the channel norms of the whole picture."""
         norm = None if self._squares is None else self._squares.sqrt().float()
         return UnitTokens(unit_rows(self._seen.project(tokens), norm), self._seen.units)
 
     def maps(self, units: UnitTokens) -> SimilarityMaps:
-        return similarity_maps(units, self._weights, self.config)
+        return similarity_maps(units, self.weights, self.config)
 
-    def widen(self, maps: SimilarityMaps) -> None:
-        self._limits.append([_limits(values) for values in self._judged(maps)])
+    def look(self, tokens: Tensor) -> None:
+        self._limits.append(self._limits_of(self.maps(self.units_in_picture(tokens))))
 
-    def range_of(self, maps: SimilarityMaps) -> PictureRange:
-        """Return what a tile is stretched by and judged against."""
-        every = np.array(self._limits)
-        return PictureRange(*(_range(every[:, k], _limits(values)) for k, values in enumerate(self._judged(maps))))
+    def is_likely(self, tokens: Tensor) -> bool:
+        maps = self.maps(self.units_in_picture(tokens))
+        every, own = np.array(self._limits), self._limits_of(maps)
+        picture = PictureRange(*(_range(every[:, k], own[k]) for k in range(2)))
+        return float(point_map(maps, self.config, picture).sum()) >= 1
 
-    def _judged(self, maps: SimilarityMaps) -> tuple[Tensor, Tensor, Tensor]:
-        return proposal(maps, self.config), maps.negative_mean, maps.positive_mean
+    def _limits_of(self, maps: SimilarityMaps) -> tuple[Limits, Limits]:
+        return _limits(proposal(maps, self.config)), _limits(maps.negative_mean)
 
 
 def _range(every: FloatArray, own: Limits) -> Limits:

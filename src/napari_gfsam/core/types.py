@@ -142,17 +142,16 @@ class SimilarityMaps:
 
 @dataclass(frozen=True, slots=True)
 class PictureRange:
-    """Between what a class's maps lie over a whole picture: what its tiles are stretched by and judged against.
+    """Between what a class's maps lie over a whole picture: what tells its tiles without any likely cell.
 
     Parameters
     ----------
-    proposal, negative, positive
-        (minimum, maximum) of the map that proposes points, of S-mean and of S+mean.
+    proposal, negative
+        (minimum, maximum) of the map that proposes points and of S-mean.
     """
 
     proposal: Limits
     negative: Limits
-    positive: Limits
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -6,7 +6,7 @@ import hashlib
 import json
 import time
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 
@@ -57,8 +57,8 @@ class EpisodeSegmenter(Protocol):
         """Add a painted picture."""
         ...
 
-    def segment(self, target: ArrayLike, *, settings: GFSAMConfig) -> EpisodePrediction:
-        """Segment a picture."""
+    def segment(self, target: ArrayLike, *, settings: GFSAMConfig, scale: Literal["whole"]) -> EpisodePrediction:
+        """Segment a picture, looked at whole."""
         ...
 
 
@@ -178,7 +178,7 @@ def _answer(segmenter: EpisodeSegmenter, question: Question, target: LoadedPictu
         return replace(question.row, error=target)
     start = time.perf_counter()
     try:
-        prediction = segmenter.segment(target.image, settings=question.settings)
+        prediction = segmenter.segment(target.image, settings=question.settings, scale="whole")
     except (OSError, ValueError) as error:
         return replace(question.row, error=_message(error))
     seconds = time.perf_counter() - start

@@ -1,8 +1,9 @@
 """What the tiles of a picture say together: a vote at every pixel, and a person's word before all.
 
-Every tile that sees a pixel votes, the more the further from its border the pixel lies; the class is there when at
-least half of the votes are for it. So a false mask in one tile is outvoted by its neighbours, and what a border cuts by
-the tile that sees it whole.
+Every tile that sees a pixel votes on every class: the more the further from its border the pixel lies, and the more the
+better its answer and the paint find each other (`found_again` of its trace). The class is there when at least a third
+of the votes are for it. So a false mask in one tile is outvoted by its neighbours, and what a border cuts by the tile
+that sees it whole.
 """
 
 from __future__ import annotations
@@ -35,6 +36,11 @@ if TYPE_CHECKING:
 
 
 BY_HAND_WEIGHT = 1e6
+#: What a tile's vote counts at least, so that there is a vote where nobody is sure.
+LEAST_WEIGHT = 1e-6
+#: Share of the votes from which a class is there: strangers to the paint were turned down (`core.reciprocity`), so that
+#: a tile that shows the class is worth more than one that does not.
+ENOUGH = 1 / 3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,7 +56,7 @@ class TiledAnswer:
     tiles
         Numbers of the tiles that were read: those with a likely cell.
     readings
-        By class id, the reading that finds the references again best.
+        By class id, the name under which the store has its reading.
     scores
         By class id, how well, in [0, 1].
     seams
@@ -66,8 +72,12 @@ class TiledAnswer:
 
     def traces(self, tile: int) -> dict[int, ClassTrace]:
         """Return a tile's traces by class id."""
-        found = self.scene.store.traces(tile, self.readings)
-        return {class_id: replace(trace, found_again=self.scores[class_id]) for class_id, trace in found.items()}
+        return self.scene.store.traces(tile, self.readings)
+
+    def trust(self, tile: int) -> dict[int, float]:
+        """Return by class id how much a tile's vote counts, above 0; one that was not read counts like the picture."""
+        known = self.scene.store.scores(tile, self.readings) if tile in self.tiles else self.scores
+        return {class_id: known[class_id] + LEAST_WEIGHT for class_id in self.readings}
 
     def frame(self, tile: int) -> Frame:
         """Return the frame of a tile."""
@@ -137,60 +147,69 @@ def paint_all(answer: TiledAnswer) -> tuple[Plane, Plane]:
 def paint_box(answer: TiledAnswer, edited: Edited, box: Box) -> tuple[LabelArray, FloatArray]:
     """Return labels and confidence of a box of the picture: the vote of all tiles that reach into it."""
     shape = (box[0].stop - box[0].start, box[1].stop - box[1].start)
-    read, ballot = set(answer.tiles), _Ballot(shape)
+    read, ballot = set(answer.tiles), _Ballot(shape, answer.readings)
     for tile in answer.touching(box):
         part = _shared(tile, box)
         rows, columns = (
             slice(one.start - edge.start, one.stop - edge.start) for one, edge in zip(part, box, strict=True)
         )
-        inside, weight = tile.within(part), _weight(tile, tile.within(part))
+        inside = tile.within(part)
+        voter = _Voter((rows, columns), _weight(tile, inside), answer.trust(tile.number))
         if tile.number in edited:
             found = answer.merged(tile.number, edited[tile.number])
-            by_hand = found.by_hand[inside]
-            ballot.vote((rows, columns), weight, found.labels[inside], found.confidence[inside], by_hand)
+            ballot.vote(voter, found.labels[inside], found.confidence[inside], found.by_hand[inside])
         elif tile.number in read:
-            ballot.vote((rows, columns), weight, *answer.scene.store.answer(tile.number, inside))
+            ballot.vote(voter, *answer.scene.store.answer(tile.number, inside))
         else:
-            ballot.abstain((rows, columns), weight)
+            ballot.abstain(voter)
     return ballot.count(_label_type(answer))
 
 
-class _Ballot:
-    """The votes at every pixel of a box."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Voter:
+    """Where a tile reaches into a box, how much its pixels count there, and how much its word on every class."""
 
-    def __init__(self, shape: Size) -> None:
+    at: Box
+    weight: FloatArray
+    trust: Mapping[int, float]
+
+
+class _Ballot:
+    """The votes at every pixel of a box, class by class."""
+
+    def __init__(self, shape: Size, classes: Iterable[int]) -> None:
         self._shape = shape
-        self._all = np.zeros(shape, dtype=np.float32)
+        self._all = {class_id: np.zeros(shape, dtype=np.float32) for class_id in classes}
         self._votes: dict[int, FloatArray] = {}
         self._sure: dict[int, FloatArray] = {}
 
-    def abstain(self, at: Box, weight: FloatArray) -> None:
+    def abstain(self, voter: _Voter) -> None:
         """Count a tile in which nothing is likely."""
-        self._all[at] += weight
+        for class_id, every in self._all.items():
+            every[voter.at] += voter.weight * np.float32(voter.trust[class_id])
 
-    def vote(
-        self, at: Box, weight: FloatArray, labels: LabelArray, sure: FloatArray, by_hand: BoolArray | None = None
-    ) -> None:
+    def vote(self, voter: _Voter, labels: LabelArray, sure: FloatArray, by_hand: BoolArray | None = None) -> None:
         """Count a tile; where a person said so, it outvotes all others."""
-        self._all[at] += weight
-        if by_hand is not None:
-            weight = np.where(by_hand, np.float32(BY_HAND_WEIGHT), weight)
+        self.abstain(voter)
         for class_id in np.unique(labels[labels > 0]).tolist():
             votes = self._votes.setdefault(class_id, np.zeros(self._shape, dtype=np.float32))
             best = self._sure.setdefault(class_id, np.zeros(self._shape, dtype=np.float32))
             mine = labels == class_id
-            votes[at] += np.where(mine, weight, np.float32(0))
-            np.maximum(best[at], np.where(mine, sure, np.float32(0)), out=best[at])
+            weight = voter.weight * np.float32(voter.trust[class_id])
+            if by_hand is not None:
+                weight = np.where(by_hand, np.float32(BY_HAND_WEIGHT), weight)
+            votes[voter.at] += np.where(mine, weight, np.float32(0))
+            np.maximum(best[voter.at], np.where(mine, sure, np.float32(0)), out=best[voter.at])
 
     def count(self, dtype: DTypeLike) -> tuple[LabelArray, FloatArray]:
-        """Return labels and confidence."""
+        """Return labels and confidence: a class is there where the shares of the votes for all add up to a third."""
         labels, sure = np.zeros(self._shape, dtype=dtype), np.zeros(self._shape, dtype=np.float32)
         if not self._votes:
             return labels, sure
         ids = sorted(self._votes)
-        votes = np.stack([self._votes[class_id] for class_id in ids])
-        winner = votes.argmax(axis=0)
-        found = 2 * votes.sum(axis=0) >= self._all
+        shares = np.stack([self._votes[class_id] / self._all[class_id] for class_id in ids])
+        winner = shares.argmax(axis=0)
+        found = shares.sum(axis=0) >= ENOUGH
         labels[found] = np.array(ids)[winner[found]]
         for place, class_id in enumerate(ids):
             mine = found & (winner == place)
@@ -199,12 +218,12 @@ class _Ballot:
 
 
 def _weight(tile: Tile, inside: Box) -> FloatArray:
-    """How much a tile's pixels count: by their distance from its border, 0 to 1 along each axis."""
+    """How much a tile's pixels count: by the root of their distance from its border, 0 to 1 along each axis."""
     along = []
     for part, side in zip(inside, tile.shape, strict=True):
         places = np.arange(part.start, part.stop)
         along.append((2 * np.minimum(places, side - 1 - places) + 1).astype(np.float32) / side)
-    return np.outer(along[0], along[1])
+    return np.asarray(np.sqrt(np.outer(along[0], along[1])))
 
 
 def _by_hand(trace: ClassTrace) -> ClassTrace:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from napari_gfsam.core.arrays import FloatArray
     from napari_gfsam.core.config import GFSAMConfig
     from napari_gfsam.core.masks import MaskBank
-    from napari_gfsam.core.pipeline import Event
+    from napari_gfsam.core.pipeline import Event, TileReading
     from napari_gfsam.core.survey import ClassSurvey
     from napari_gfsam.core.types import ClassTrace, EncodedClass, ImageFeatures
     from napari_gfsam.imaging import PictureSource, PixelRecipe, Tile, TileGrid
@@ -137,10 +137,9 @@ def read_picture(scene: TiledScene, settings: GFSAMConfig) -> Generator[Event, N
     surveys = [ClassSurvey(encoded, config) for encoded in scene.classes]
     _survey(scene, surveys)
     covered, tiles = yield from _read_tiles(scene, surveys)
-    readings = {survey.encoded.spec.id: _best(survey, covered) for survey in surveys}
-    store, names = scene.store, {class_id: name for class_id, (name, _) in readings.items()}
+    scores = {survey.encoded.spec.id: survey.found_again(covered[survey.encoded.spec.id]) for survey in surveys}
+    store, names = scene.store, dict.fromkeys(scores, BEST)
     seams = find_seams(scene.grid, tiles, lambda tile: store.traces(tile, names))
-    scores = {class_id: score for class_id, (_, score) in readings.items()}
     answer = TiledAnswer(scene, config, tiles, names, scores, {key: seams.get(key, NO_SEAMS) for key in names})
     return first_prediction(answer, settings)
 
@@ -183,17 +182,19 @@ def _survey(scene: TiledScene, surveys: list[ClassSurvey]) -> None:
             survey.look(number, tokens)
 
 
-#: By class id and reading, by tile: the (grid, grid) share of every cell that the answer covers.
-Covered = dict[tuple[int, str], dict[int, "FloatArray"]]
+#: By class id, by tile: the (grid, grid) share of every cell that the answer covers.
+Covered = dict[int, dict[int, "FloatArray"]]
+#: What the store calls the readings that are kept: every tile's best.
+BEST = "best"
 
 
 def _read_tiles(
     scene: TiledScene, surveys: list[ClassSurvey]
 ) -> Generator[Event, None, tuple[Covered, tuple[int, ...]]]:
-    """Read every tile with a likely cell, in every reading; return what the answers cover, and which were read."""
+    """Read every tile with a likely cell; return what the answers cover, and which were read."""
     from napari_gfsam.core.pipeline import TilesDone
 
-    covered: Covered = {}
+    covered: Covered = {survey.encoded.spec.id: {} for survey in surveys}
     tiles = []
     for done, number in enumerate(scene.tiles, 1):
         if (yield from _read_tile(scene, scene.grid[number], surveys, covered)):
@@ -206,31 +207,30 @@ def _read_tile(
     scene: TiledScene, tile: Tile, surveys: list[ClassSurvey], covered: Covered
 ) -> Generator[Event, None, bool]:
     """Read a tile where any class is likely in it; tell whether it was."""
-    from napari_gfsam.core.pipeline import read_tile
-    from napari_gfsam.core.survey import is_likely
-
     features = scene.features(tile)
-    seen = [(survey, list(survey.views(features.tokens))) for survey in surveys]
-    if not any(is_likely(view, config) for _, views in seen for config, view in views):
+    likely = [survey.is_likely(features.tokens) for survey in surveys]
+    if not any(likely):
         return False
     bank = scene.bank(tile)
-    traces: dict[str, list[ClassTrace]] = {}
-    for survey, views in seen:
-        class_id = survey.encoded.spec.id
-        for config, view in views:
-            name: str = config.background_projection
-            found = yield from read_tile(features, survey.encoded, config, bank, view)
-            traces.setdefault(name, []).append(found.trace)
-            covered.setdefault((class_id, name), {})[tile.number] = found.covered
-    for name, of_tile in traces.items():
-        scene.store.put_traces(tile.number, name, of_tile)
+    traces: list[ClassTrace] = []
+    for survey, wanted in zip(surveys, likely, strict=True):
+        best = yield from _best_reading(features, survey, bank, likely=wanted)
+        traces.append(best.trace)
+        covered[survey.encoded.spec.id][tile.number] = best.covered
+    scene.store.put_traces(tile.number, BEST, traces)
     return True
 
 
-def _best(survey: ClassSurvey, covered: Covered) -> tuple[str, float]:
-    """Return the reading from which the references are found again best over the whole picture, and its score."""
-    names = [reading.config.background_projection for reading in survey.readings]
-    scores = [survey.found_again(covered.get((survey.encoded.spec.id, name), {})) for name in names]
-    # An empty first answer stays empty: a second reading must not talk it into something.
-    best = int(np.argmax(scores)) if scores[0] > 0 else 0
-    return names[best], scores[best]
+def _best_reading(
+    features: ImageFeatures, survey: ClassSurvey, bank: MaskBank, *, likely: bool
+) -> Generator[Event, None, TileReading]:
+    """Read a class in a tile in every reading; return the one in which answer and paint find each other best.
+
+    What suits one tile need not suit the next: one choice for the whole picture was worse (docs/accuracy.md).
+    """
+    from napari_gfsam.core.pipeline import read_tile
+
+    found = []
+    for config, view in survey.views(features.tokens, likely=likely):
+        found.append((yield from read_tile(features, survey.encoded, config, bank, view)))
+    return max(found, key=lambda reading: reading.trace.found_again)

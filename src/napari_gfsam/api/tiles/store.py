@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_gfsam.api.stored.file import read, to_bytes
+from napari_gfsam.api.stored.file import read, read_value, to_bytes
 from napari_gfsam.api.stored.header import TILE, TileHeader
 from napari_gfsam.api.stored.parts import array_of, tensor_of
 from napari_gfsam.api.stored.prediction import put_trace, stored_class, take_trace
@@ -98,6 +98,14 @@ class TileStore:
             wanted = (one for one in header.classes if reading_of[one.id] == reading)
             found |= {one.id: take_trace(arrays, one) for one in wanted}
         return {class_id: found[class_id] for class_id in reading_of}
+
+    def scores(self, tile: int, reading_of: Mapping[int, str]) -> dict[int, float]:
+        """Return by class id the ``found_again`` of a tile's traces; their masks are not read."""
+        found: dict[int, float] = {}
+        for reading in sorted(set(reading_of.values())):
+            for one in read_value(self.folder / f"{tile}.{reading}", "classes"):
+                found[one["id"]] = one["found_again"]
+        return found
 
     def put_answer(self, tile: int, labels: LabelArray, confidence: FloatArray) -> None:
         """Keep what a tile says by itself; errors as `put_tokens`."""

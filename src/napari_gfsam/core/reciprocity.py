@@ -1,0 +1,93 @@
+"""Whether what was found in a tile resembles the paint, or the paint merely resembles nothing else there.
+
+A tile's maps are stretched by its own extremes, so a tile without the class has likely cells too, and masks that pass
+the gates. What the gates cannot see is that the nearest token of the references to such a mask is none of the painted
+ones. Beyond the paper; for tiles only, where most may be empty. Measured in docs/accuracy.md.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from napari_gfsam.core.gating import cluster_members
+from napari_gfsam.core.roundtrip import EPSILON, chance, found_again
+from napari_gfsam.core.sampling import cell_weights
+from napari_gfsam.core.types import Status
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from napari_gfsam.core.arrays import BoolArray, FloatArray, IntArray
+    from napari_gfsam.core.types import GridWeights, MaskGraph, MaskSamples, UnitTokens
+
+#: Share of a cluster's accepted area that must be nearest to painted tokens.
+LEAST_PAINTED = 0.2
+
+
+def like_the_paint(units: UnitTokens, weights: Sequence[GridWeights]) -> BoolArray:
+    """Return (grid, grid) bool: cells whose nearest token of all references is painted; ignored tokens do not count.
+
+    Parameters
+    ----------
+    units
+        Unit rows of the target and of K references.
+    weights
+        K soft masks of the class.
+    """
+    bank = torch.cat(units.references)
+    foreground, background = (
+        torch.cat([getattr(weight, name) for weight in weights]).to(bank.device)
+        for name in ("foreground", "background")
+    )
+    counts = foreground + background > 0
+    nearest = (units.target @ bank[counts].T).argmax(dim=1)
+    grid = math.isqrt(len(units.target))
+    return np.asarray((foreground > background)[counts][nearest].reshape(grid, grid).cpu().numpy())
+
+
+def turn_down_strangers(samples: MaskSamples, graph: MaskGraph, status: IntArray, painted: BoolArray) -> IntArray:
+    """Return statuses in which clusters that resemble the references' background are no longer accepted.
+
+    Parameters
+    ----------
+    samples
+        N sampled masks.
+    graph
+        Their clusters.
+    status
+        (N,) the gates' statuses.
+    painted
+        (grid, grid) bool: cells whose nearest token of the references is painted.
+    """
+    status = status.copy()
+    for members in cluster_members(graph.cluster):
+        kept = members[status[members] == Status.KEPT]
+        area = cell_weights(np.any(samples.at_cells[kept], axis=0))
+        if float(area[painted].sum()) < LEAST_PAINTED * float(area.sum()):
+            status[kept] = Status.OUTLIER
+    return status
+
+
+def found_both_ways(units: UnitTokens, weights: Sequence[GridWeights], answer: FloatArray, painted: BoolArray) -> float:
+    """Return how far answer and paint find each other, in [0, 1]; what covers everything scores 0.
+
+    Parameters
+    ----------
+    units, weights, answer
+        As in `found_again`.
+    painted
+        As in `turn_down_strangers`.
+
+    Returns
+    -------
+    How much better than an answer that covers everything the references are found again, times the soft IoU of the
+    answer with the cells that are nearest to the paint.
+    """
+    least = chance(weights)
+    there = (found_again(units, weights, answer) - least) / max(1 - least, EPSILON)
+    back = np.minimum(answer, painted).sum() / (np.maximum(answer, painted).sum() + EPSILON)
+    return max(there, 0.0) * float(back)

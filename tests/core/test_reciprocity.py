@@ -1,0 +1,67 @@
+"""Clusters that resemble the references' background are turned down; answers are scored from both sides."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from napari_gfsam.core.reciprocity import found_both_ways, like_the_paint, turn_down_strangers
+from napari_gfsam.core.types import GridWeights, MaskGraph, MaskSamples, Status, UnitTokens
+
+UNITS = UnitTokens(torch.eye(4), (torch.eye(4),))
+WEIGHTS = [GridWeights(torch.tensor([1.0, 0, 0, 0]), torch.tensor([0.0, 1, 1, 1]))]
+PAINTED = np.array([[True, False], [False, False]])
+
+
+def cells(*on: tuple[int, int]) -> np.ndarray:
+    answer = np.zeros((2, 2), dtype=np.float32)
+    for cell in on:
+        answer[cell] = 1
+    return answer
+
+
+def turned(masks: list[np.ndarray], cluster: list[int], status: list[Status]) -> list[int]:
+    at_cells = np.stack([mask.repeat(2, axis=0).repeat(2, axis=1) > 0 for mask in masks])
+    samples = MaskSamples(np.eye(len(masks), dtype=bool), at_cells)
+    graph = MaskGraph(samples.at_points, np.array(cluster))
+    return turn_down_strangers(samples, graph, np.array(status, dtype=np.int64), PAINTED).tolist()
+
+
+def test_cells_are_like_the_paint_by_their_nearest_token_that_counts():
+    np.testing.assert_array_equal(like_the_paint(UNITS, WEIGHTS), PAINTED)
+    target = torch.tensor([[1.0, 0, 0, 0], [0.2, 0.9, 0, 0], [0.2, 0, 0.9, 0], [0, 0, 0, 1]])
+    unpainted = [GridWeights(torch.tensor([1.0, 0, 0, 0]), torch.tensor([0.0, 0, 1, 1]))]  # the second is ignored
+    found = like_the_paint(UnitTokens(target, UNITS.references), unpainted)
+    np.testing.assert_array_equal(found, [[True, True], [False, False]])
+
+
+def test_a_cluster_away_from_the_paint_is_turned_down_and_one_on_it_is_kept():
+    masks = [cells((0, 0)), cells((1, 1)), cells((0, 1))]
+    assert turned(masks, [0, 1, 1], [Status.KEPT] * 3) == [Status.KEPT, Status.OUTLIER, Status.OUTLIER]
+
+
+def test_a_cluster_is_judged_by_the_union_of_what_is_accepted_of_it():
+    masks = [cells((0, 0)), cells((0, 1)), cells((1, 0), (1, 1), (0, 1))]
+    assert turned(masks, [0, 0, 0], [Status.KEPT] * 3) == [Status.KEPT] * 3  # a quarter is painted
+    kept = turned(masks, [0, 0, 0], [Status.BACKGROUND, Status.OUTLIER, Status.KEPT])
+    assert kept == [Status.BACKGROUND, Status.OUTLIER, Status.OUTLIER]
+
+
+def test_nothing_accepted_stays_as_it_is():
+    assert turned([cells((1, 1))], [0], [Status.BACKGROUND]) == [Status.BACKGROUND]
+    assert turned([cells()], [0], [Status.KEPT]) == [Status.KEPT]
+
+
+@pytest.mark.parametrize(
+    ("answer", "score"),
+    [
+        (cells((0, 0)), 1.0),
+        (cells(), 0.0),
+        (cells((1, 1)), 0.0),
+        (np.ones((2, 2), np.float32), 0.0),
+        (cells((0, 0), (1, 1)), (0.5 - 0.25) / 0.75 * 0.5),
+    ],
+)
+def test_the_score_from_both_sides(answer, score):
+    assert found_both_ways(UNITS, WEIGHTS, answer, PAINTED) == pytest.approx(score, abs=1e-4)
