@@ -65,7 +65,7 @@ def test_a_sentence_or_a_whole_answer(shape, target_shape, dtype, pattern, color
     sentence, prediction = "", None
     try:
         segmenter.add_reference(image, labels)
-        prediction = segmenter.segment(target)
+        prediction = segmenter.segment(target, scale="whole")
     except (PaintError, ImageError) as error:
         sentence = str(error)
     for array, copy in zip((image, labels, target), copies, strict=True):

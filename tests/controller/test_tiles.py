@@ -19,17 +19,16 @@ CENTRES = [(30, 30), (60, 90)]
 FAR = (120, 130)
 
 
-def is_bright(view, config) -> bool:
+def is_bright(survey, tokens) -> bool:
     """Tell whether a tile has something like the painted discs, whatever the rule of tiles is."""
+    _, view = next(survey.views(tokens))
     return float(view.values.positive_mean.max()) > 0.9
 
 
 @pytest.fixture
 def tiled(at: At, monkeypatch):
     """A painted picture, and a target of two bright discs and a pale one, looked at in tiles of 96 pixels."""
-    monkeypatch.setattr(
-        "napari_gfsam.core.survey.is_likely", lambda view, _: float(view.values.positive_mean.max()) > 0.9
-    )
+    monkeypatch.setattr("napari_gfsam.core.survey.ClassSurvey.is_likely", is_bright)
     pixels, numbers = discs((96, 96), [(30, 30), (66, 60)], 13)
     target, _ = discs((160, 170), CENTRES, 13)
     _, pale = discs((160, 170), [FAR], 13)

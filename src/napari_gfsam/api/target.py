@@ -37,7 +37,7 @@ class Target:
     image: ArrayLike | PictureSource
     recipe: PixelRecipe = field(default_factory=PixelRecipe)
     record: InputRecord | None = None
-    scale: Scale = "auto"
+    scale: Scale = "whole"
     pixels: PixelSizes | None = None
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from napari_gfsam.core.types import GridWeights, MaskGraph, MaskSamples, UnitTokens
 
 #: Share of a cluster's accepted area that must be nearest to painted tokens.
-LEAST_PAINTED = 0.2
+LEAST_PAINTED = 0.1
 
 
 def like_the_paint(units: UnitTokens, weights: Sequence[GridWeights]) -> BoolArray:

@@ -33,12 +33,15 @@ def scene() -> np.ndarray:
     return picture
 
 
+def is_bright(survey, tokens) -> bool:
+    """Tell whether a tile has something like the painted discs, whatever the rule of tiles is."""
+    _, view = next(survey.views(tokens))
+    return float(view.values.positive_mean.max()) > BRIGHT
+
+
 @pytest.fixture
 def segmenter(fake_models, monkeypatch) -> Segmenter:
-    # Whatever the rule of tiles is: here only those with something as bright as the painted discs.
-    monkeypatch.setattr(
-        "napari_gfsam.core.survey.is_likely", lambda view, config: float(view.values.positive_mean.max()) > BRIGHT
-    )
+    monkeypatch.setattr("napari_gfsam.core.survey.ClassSurvey.is_likely", is_bright)
     made = Segmenter()
     picture, numbers = discs((96, 96), [(30, 30), (66, 60)], 13)
     made.add_reference(picture, (numbers > 0).astype(np.uint8))

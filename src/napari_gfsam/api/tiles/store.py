@@ -103,7 +103,7 @@ class TileStore:
         """Return by class id the ``found_again`` of a tile's traces; their masks are not read."""
         found: dict[int, float] = {}
         for reading in sorted(set(reading_of.values())):
-            for one in read_value(self.folder / f"{tile}.{reading}", "classes"):
+            for one in read_value(self.find(f"{tile}.{reading}"), "classes"):
                 found[one["id"]] = one["found_again"]
         return found
 
