@@ -2,11 +2,18 @@ from __future__ import annotations
 
 import pytest
 from napari.components import ViewerModel
+from npe2 import PluginManager
 
 from napari_gfsam.core.config import PRESETS, TUNED
 from tests.controller.hands import At
 
 QUICK = TUNED.with_settings(max_prompts=12, background_projection="off")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def plugins():
+    """Readers and samples are known, as they are once napari has started."""
+    PluginManager.instance().discover()
 
 
 @pytest.fixture
