@@ -333,6 +333,7 @@ def test_paint_in_a_layer_of_the_user_comes_back_in_one_of_ours(at, after_a_cras
 
 
 def test_paint_of_a_file_is_used_as_it_is_and_hidden_where_more_was_painted(at, after_a_crash, tmp_path):
+    import tifffile
 
     for seed in (1, 2):
         tifffile.imwrite(tmp_path / f"{seed}.tif", picture(seed)[0][..., 0])
@@ -414,6 +415,7 @@ def test_going_on_leaves_the_work_at_hand_for_later(killed, after_a_crash):
 
 def test_a_picture_that_is_gone_is_named_and_its_work_waits_for_it(at, after_a_crash, tmp_path):
     import tifffile
+
     path = tmp_path / "target.tif"
     tifffile.imwrite(path, picture(2)[0][..., 0])
     pixels, labels = picture(1)
