@@ -73,7 +73,7 @@ class Stacks:
         self._fresh: list[PlaneKey] = []
         self._linking, self._smoothing = JobRunner(), JobRunner()
         self._linking.reported.connect(self.plane_linked.emit)
-        self._linking.finished.connect(lambda _: self.linked.emit())
+        self._linking.finished.connect(self._on_linked)
         self._smoothing.finished.connect(self._on_smoothed)
         for jobs in (self._linking, self._smoothing):
             jobs.failed.connect(self.failed.emit)
@@ -103,6 +103,9 @@ class Stacks:
         """Begin to give the objects of a plane's stack ids that hold in all planes; `linked` comes at the end."""
         names = {spec.id: spec.name for spec in self._session.classes.specs}
         self._linking.start(_link(self._session, self.line(plane), names))
+
+    def _on_linked(self, _: object) -> None:
+        self.linked.emit()
 
     def _on_ended(self, _: str) -> None:
         fresh, self._fresh[:] = tuple(self._fresh), []
