@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from napari_gfsam.api.backend import Backend
     from napari_gfsam.api.stored.file import Arrays
+    from napari_gfsam.api.tiles.answer import TiledAnswer
     from napari_gfsam.api.tiles.prediction import TiledPrediction
     from napari_gfsam.api.tiles.run import TiledScene
     from napari_gfsam.api.tiles.seams import Seams
@@ -137,23 +138,14 @@ def unpack(
     KeyError, ValueError, OSError
         If something is missing or does not fit.
     """
-    from napari_gfsam.api.tiles.answer import TiledAnswer
     from napari_gfsam.api.tiles.ledger import Ledger, PicturePrompts
     from napari_gfsam.api.tiles.planes import Plane
     from napari_gfsam.api.tiles.prediction import TiledPrediction
     from napari_gfsam.core.config import GFSAMConfig
 
     scene = _scene(header, classes, folder, backend)
-    kinds = header.classes
-    found = {one.id: take(arrays, f"{one.id}.found", PicturePrompts) for one in kinds}
-    answer = TiledAnswer(
-        scene,
-        GFSAMConfig().with_settings(**header.config),
-        header.read,
-        {one.id: one.reading for one in kinds},
-        {one.id: one.score for one in kinds},
-        {one.id: _take_seams(arrays, one.id) for one in kinds},
-    )
+    found = {one.id: take(arrays, f"{one.id}.found", PicturePrompts) for one in header.classes}
+    answer = _answer(header, arrays, scene)
     with np.load(folder / PLANES) as planes:
         labels, confidence = (
             Plane.holding(planes[name], scene.store.folder / name) for name in ("labels", "confidence")
@@ -172,6 +164,20 @@ def unpack(
         edits,
         {tile: _edited(folder, tile) for tile in edits},
         header.seconds,
+    )
+
+
+def _answer(header: TiledHeader, arrays: Arrays, scene: TiledScene) -> TiledAnswer:
+    from napari_gfsam.api.tiles.answer import TiledAnswer
+    from napari_gfsam.core.config import GFSAMConfig
+
+    return TiledAnswer(
+        scene,
+        GFSAMConfig().with_settings(**header.config),
+        header.read,
+        {one.id: one.reading for one in header.classes},
+        {one.id: one.score for one in header.classes},
+        {one.id: _take_seams(arrays, one.id) for one in header.classes},
     )
 
 
