@@ -54,6 +54,17 @@ def test_what_a_person_does_while_the_first_answer_is_being_shown_stays(at):
     assert at.desk.clusters.layer.features.equals(shown[1])
 
 
+def test_a_second_answer_that_comes_at_once_does_not_take_the_place_of_the_first(at):
+    at.two_pictures(2)
+    at.run()
+    first, second = (target.plane for target in at.queue)
+    at.queue.current = None
+    at.desk.running.done.emit(first)
+    at.desk.running.done.emit(second)
+    at.wait()
+    assert at.current == first
+
+
 def test_cancel_keeps_what_is_finished_and_what_was_there_before(at):
     at.painted_stack(5)
     at.run()

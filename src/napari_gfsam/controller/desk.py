@@ -330,9 +330,9 @@ class Desk:
         return brush if brush in prediction.classes else next(iter(prediction.classes))
 
     def _on_done(self, plane: PlaneKey) -> None:
-        """Show the first proposal at once; a later one of the target under review too."""
-        current = self.session.queue.current
-        if current is None or current == plane:
+        """Show the first proposal at once, unless one is being shown; a later one of the target under review too."""
+        self.arriving.finish()
+        if self.session.queue.current in (None, plane):
             self.arriving.start(0.0 for _ in self.review.going_to(plane))
 
     def _on_brought_back(self, lost: tuple[str, ...]) -> None:

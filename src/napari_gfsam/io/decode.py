@@ -182,11 +182,19 @@ def _indices(picture: Image.Image) -> Image.Image:
 def quiet() -> Iterator[None]:
     """Keep decoders from writing to the terminal about damage that the caller reports in one sentence."""
     logger = logging.getLogger("tifffile")
-    before = logger.disabled
-    logger.disabled = True
+    silence = _Silence()  # one of our own: other threads may be at it at the same time
+    logger.addFilter(silence)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
-        logger.disabled = before
+        logger.removeFilter(silence)
+
+
+class _Silence(logging.Filter):
+    """Lets nothing through."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Turn any record down."""
+        return False
