@@ -14,6 +14,7 @@ import numpy as np
 from napari_gfsam.imaging import ArraySource
 from napari_gfsam.io.decode import DAMAGE, quiet
 from napari_gfsam.io.paged import paged
+from napari_gfsam.io.raster import RasterFile
 from napari_gfsam.io.readers import ImageFileError
 
 if TYPE_CHECKING:
@@ -31,27 +32,8 @@ _PALETTE = 3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class WindowSource:
-    """A raster file that rasterio reads window by window, each time opened anew: safe from several threads.
-
-    Parameters
-    ----------
-    path
-        The file.
-    shape
-        (H, W) of one band, (H, W, 3 or 4) of colour.
-    dtype
-        Type of its values.
-    """
-
-    path: Path
-    shape: tuple[int, ...]
-    dtype: np.dtype[Any]
-
-    @property
-    def size_yx(self) -> tuple[int, int]:
-        """(height, width), pixels."""
-        return self.shape[0], self.shape[1]
+class WindowSource(RasterFile):
+    """A raster file that rasterio reads window by window; parameters as `RasterFile`."""
 
     def read(self, rows: slice, columns: slice) -> NDArray[Any]:
         """Read rows and columns, bands last."""
@@ -66,30 +48,18 @@ class WindowSource:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class MappedSource:
+class MappedSource(RasterFile):
     """A file whose pixels lie in one piece, mapped for every read anew: what was read does not stay in memory.
 
     Parameters
     ----------
-    path
-        The file.
-    shape
-        (H, W) or (H, W, 3 or 4).
-    dtype
-        Type of its values, with its byte order.
+    path, shape, dtype
+        As `RasterFile`; the type with its byte order.
     offset
         Where the pixels begin, bytes.
     """
 
-    path: Path
-    shape: tuple[int, ...]
-    dtype: np.dtype[Any]
     offset: int
-
-    @property
-    def size_yx(self) -> tuple[int, int]:
-        """(height, width), pixels."""
-        return self.shape[0], self.shape[1]
 
     def read(self, rows: slice, columns: slice) -> NDArray[Any]:
         """Read rows and columns."""

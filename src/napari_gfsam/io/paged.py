@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_gfsam.io.decode import DAMAGE, quiet, tifffile_reads
+from napari_gfsam.io.raster import RasterFile
 from napari_gfsam.io.readers import ImageFileError
 
 if TYPE_CHECKING:
@@ -18,27 +19,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class PagedSource:
-    """The first page of a TIFF, opened anew for every read: safe from several threads.
-
-    Parameters
-    ----------
-    path
-        The file.
-    shape
-        (H, W) or (H, W, 3 or 4).
-    dtype
-        Type of its values.
-    """
-
-    path: Path
-    shape: tuple[int, ...]
-    dtype: np.dtype[Any]
-
-    @property
-    def size_yx(self) -> tuple[int, int]:
-        """(height, width), pixels."""
-        return self.shape[0], self.shape[1]
+class PagedSource(RasterFile):
+    """The first page of a TIFF; parameters as `RasterFile`."""
 
     def read(self, rows: slice, columns: slice) -> NDArray[Any]:
         """Read rows and columns: only the pieces that hold them are decoded.

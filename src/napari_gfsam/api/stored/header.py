@@ -65,10 +65,9 @@ class TileHeader:
 
 @dataclass(frozen=True, slots=True)
 class TiledClassHeader:
-    """A class of a prediction in tiles: its id, the reading that was chosen, and its score."""
+    """A class of a prediction in tiles: its id and its score."""
 
     id: int
-    reading: str
     score: float
 
 

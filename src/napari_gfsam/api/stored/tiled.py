@@ -100,9 +100,9 @@ def write_tiles(prediction: TiledPrediction, folder: Path) -> None:
     OSError
         If there is no room.
     """
-    scene, readings = prediction.answer.scene, set(prediction.answer.readings.values())
+    scene = prediction.answer.scene
     folder.mkdir()
-    scene.store.copy_to(folder, scene.tiles, readings)
+    scene.store.copy_to(folder, scene.tiles)
     labels, confidence = (plane.whole() for plane in prediction.planes)
     np.savez_compressed(folder / PLANES, labels=labels, confidence=confidence)
     for tile, traces in prediction.edited.items():
@@ -175,7 +175,6 @@ def _answer(header: TiledHeader, arrays: Arrays, scene: TiledScene) -> TiledAnsw
         scene,
         GFSAMConfig().with_settings(**header.config),
         header.read,
-        {one.id: one.reading for one in header.classes},
         {one.id: one.score for one in header.classes},
         {one.id: _take_seams(arrays, one.id) for one in header.classes},
     )
@@ -198,10 +197,7 @@ def _header(prediction: TiledPrediction, references_file: str) -> TiledHeader:
         tiling=tiling,
         content=scene.tiles,
         read=answer.tiles,
-        classes=tuple(
-            TiledClassHeader(class_id, reading, answer.scores[class_id])
-            for class_id, reading in answer.readings.items()
-        ),
+        classes=tuple(TiledClassHeader(class_id, score) for class_id, score in answer.scores.items()),
         models=scene.run.backend.records,
         config=answer.config.as_dict(),
         settings=prediction.settings.as_dict(),

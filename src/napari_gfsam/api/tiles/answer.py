@@ -55,10 +55,8 @@ class TiledAnswer:
         The settings, as tiles are read with them.
     tiles
         Numbers of the tiles that were read: those with a likely cell.
-    readings
-        By class id, the name under which the store has its reading.
     scores
-        By class id, how well, in [0, 1].
+        By class id, how well the references are found again from the answer, in [0, 1].
     seams
         By class id, which clusters of different tiles are one.
     """
@@ -66,18 +64,17 @@ class TiledAnswer:
     scene: TiledScene
     config: GFSAMConfig
     tiles: tuple[int, ...]
-    readings: Mapping[int, str]
     scores: Mapping[int, float]
     seams: Mapping[int, Seams]
 
     def traces(self, tile: int) -> dict[int, ClassTrace]:
         """Return a tile's traces by class id."""
-        return self.scene.store.traces(tile, self.readings)
+        return self.scene.store.traces(tile)
 
     def trust(self, tile: int) -> dict[int, float]:
         """Return by class id how much a tile's vote counts, above 0; one that was not read counts like the picture."""
-        known = self.scene.store.scores(tile, self.readings) if tile in self.tiles else self.scores
-        return {class_id: known[class_id] + LEAST_WEIGHT for class_id in self.readings}
+        known = self.scene.store.scores(tile) if tile in self.tiles else self.scores
+        return {class_id: known[class_id] + LEAST_WEIGHT for class_id in self.scores}
 
     def frame(self, tile: int) -> Frame:
         """Return the frame of a tile."""
@@ -147,7 +144,7 @@ def paint_all(answer: TiledAnswer) -> tuple[Plane, Plane]:
 def paint_box(answer: TiledAnswer, edited: Edited, box: Box) -> tuple[LabelArray, FloatArray]:
     """Return labels and confidence of a box of the picture: the vote of all tiles that reach into it."""
     shape = (box[0].stop - box[0].start, box[1].stop - box[1].start)
-    read, ballot = set(answer.tiles), _Ballot(shape, answer.readings)
+    read, ballot = set(answer.tiles), _Ballot(shape, answer.scores)
     for tile in answer.touching(box):
         part = _shared(tile, box)
         rows, columns = (
@@ -233,7 +230,7 @@ def _by_hand(trace: ClassTrace) -> ClassTrace:
 
 
 def _label_type(answer: TiledAnswer) -> DTypeLike:
-    return np.uint8 if max(answer.readings, default=0) < 256 else np.uint16
+    return np.uint8 if max(answer.scores, default=0) < 256 else np.uint16
 
 
 def _shared(tile: Tile, box: Box) -> Box:

@@ -73,7 +73,7 @@ def found_prompts(answer: TiledAnswer) -> dict[int, PicturePrompts]:
     for number in answer.tiles:
         for class_id, trace in answer.traces(number).items():
             rows[class_id].append(_of_tile(answer, number, trace))
-    return {class_id: _joined(rows[class_id]) for class_id in answer.readings}
+    return {class_id: _joined(rows[class_id]) for class_id in answer.scores}
 
 
 class Ledger:

@@ -75,9 +75,8 @@ def open_tile(answer: TiledAnswer, point_yx: tuple[float, float]) -> int:
     number = scene.grid.owner(point_yx).number
     if number not in scene.tiles:
         raise ImageError(ONE_VALUE)
-    for reading in sorted(set(answer.readings.values())):
-        if not scene.store.has_traces(number, reading):
-            scene.store.put_traces(number, reading, _nothing_found(answer, number))
+    if not scene.store.has_traces(number):
+        scene.store.put_traces(number, _nothing_found(answer, number))
     return number
 
 

@@ -138,9 +138,8 @@ def read_picture(scene: TiledScene, settings: GFSAMConfig) -> Generator[Event, N
     _survey(scene, surveys)
     covered, tiles = yield from _read_tiles(scene, surveys)
     scores = {survey.encoded.spec.id: survey.found_again(covered[survey.encoded.spec.id]) for survey in surveys}
-    store, names = scene.store, dict.fromkeys(scores, BEST)
-    seams = find_seams(scene.grid, tiles, lambda tile: store.traces(tile, names))
-    answer = TiledAnswer(scene, config, tiles, names, scores, {key: seams.get(key, NO_SEAMS) for key in names})
+    seams = find_seams(scene.grid, tiles, scene.store.traces)
+    answer = TiledAnswer(scene, config, tiles, scores, {key: seams.get(key, NO_SEAMS) for key in scores})
     return first_prediction(answer, settings)
 
 
@@ -184,8 +183,6 @@ def _survey(scene: TiledScene, surveys: list[ClassSurvey]) -> None:
 
 #: By class id, by tile: the (grid, grid) share of every cell that the answer covers.
 Covered = dict[int, dict[int, "FloatArray"]]
-#: What the store calls the readings that are kept: every tile's best.
-BEST = "best"
 
 
 def _read_tiles(
@@ -217,7 +214,7 @@ def _read_tile(
         best = yield from _best_reading(features, survey, bank, likely=wanted)
         traces.append(best.trace)
         covered[survey.encoded.spec.id][tile.number] = best.covered
-    scene.store.put_traces(tile.number, BEST, traces)
+    scene.store.put_traces(tile.number, traces)
     return True
 
 

@@ -17,7 +17,7 @@ from napari_gfsam.api.tiles.scratch import new_folder
 from napari_gfsam.io.writers import no_room
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
     from pathlib import Path
 
     from torch import Tensor
@@ -77,35 +77,27 @@ class TileStore:
             return None
         return tensor_of(self._shared._read(f"{tile}.embedding")[1]["embedding"])
 
-    def put_traces(self, tile: int, reading: str, traces: Iterable[ClassTrace]) -> None:
-        """Keep the traces of a tile in one reading; errors as `put_tokens`."""
+    def put_traces(self, tile: int, traces: Iterable[ClassTrace]) -> None:
+        """Keep the traces of a tile; errors as `put_tokens`."""
         arrays: Arrays = {}
         classes = []
         for trace in traces:
             put_trace(arrays, str(trace.spec.id), trace)
             classes.append(stored_class(trace))
-        self._write(f"{tile}.{reading}", TileHeader(TILE, tuple(classes)), arrays)
+        self._write(f"{tile}.traces", TileHeader(TILE, tuple(classes)), arrays)
 
-    def has_traces(self, tile: int, reading: str) -> bool:
-        """Tell whether there are traces of a tile in a reading."""
-        return self.find(f"{tile}.{reading}").is_file()
+    def has_traces(self, tile: int) -> bool:
+        """Tell whether there are traces of a tile."""
+        return self.find(f"{tile}.traces").is_file()
 
-    def traces(self, tile: int, reading_of: Mapping[int, str]) -> dict[int, ClassTrace]:
-        """Return the traces of a tile by class id, each in the reading that is wanted of its class."""
-        found: dict[int, ClassTrace] = {}
-        for reading in sorted(set(reading_of.values())):
-            header, arrays = self._read(f"{tile}.{reading}")
-            wanted = (one for one in header.classes if reading_of[one.id] == reading)
-            found |= {one.id: take_trace(arrays, one) for one in wanted}
-        return {class_id: found[class_id] for class_id in reading_of}
+    def traces(self, tile: int) -> dict[int, ClassTrace]:
+        """Return the traces of a tile by class id."""
+        header, arrays = self._read(f"{tile}.traces")
+        return {one.id: take_trace(arrays, one) for one in header.classes}
 
-    def scores(self, tile: int, reading_of: Mapping[int, str]) -> dict[int, float]:
+    def scores(self, tile: int) -> dict[int, float]:
         """Return by class id the ``found_again`` of a tile's traces; their masks are not read."""
-        found: dict[int, float] = {}
-        for reading in sorted(set(reading_of.values())):
-            for one in read_value(self.find(f"{tile}.{reading}"), "classes"):
-                found[one["id"]] = one["found_again"]
-        return found
+        return {one["id"]: one["found_again"] for one in read_value(self.find(f"{tile}.traces"), "classes")}
 
     def put_answer(self, tile: int, labels: LabelArray, confidence: FloatArray) -> None:
         """Keep what a tile says by itself; errors as `put_tokens`."""
@@ -122,9 +114,9 @@ class TileStore:
         )
         return labels, confidence
 
-    def copy_to(self, folder: Path, tiles: Iterable[int], readings: Iterable[str]) -> None:
+    def copy_to(self, folder: Path, tiles: Iterable[int]) -> None:
         """Put what is known of tiles into a folder, as links to the same files where the disk is the same."""
-        names = ("labels.npy", "confidence.npy", *readings)
+        names = ("labels.npy", "confidence.npy", "traces")
         for tile in tiles:
             files = [self._shared.find(f"{tile}.{name}") for name in ("tokens", "embedding")]
             for path in (*files, *(self.find(f"{tile}.{name}") for name in names)):
