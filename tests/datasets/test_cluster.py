@@ -6,9 +6,10 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
+import trustme
 
 from napari_gfsam.datasets import Cluster, DatasetError
 from napari_gfsam.datasets.journal import JOURNAL
@@ -24,15 +25,16 @@ WORKER = ("-m", "distributed.cli.dask_worker", "--no-nanny", "--nthreads", "1", 
 
 
 class LocalCluster:
-    """A scheduler and its workers, each a process of its own that a test may kill."""
+    """A scheduler and its workers, each a process of its own that a test may kill; with certificates, all speak TLS."""
 
-    def __init__(self, place: Path) -> None:
+    def __init__(self, place: Path, certificates: Certificates | None = None) -> None:
         self.place, self.processes = place, []
-        known = place / "scheduler.json"
-        self.scheduler = self.start(*SCHEDULER, "--scheduler-file", known)
+        known, secured = place / "scheduler.json", certificates.words() if certificates else ()
+        tls = ("--protocol", "tls", *secured) if certificates else ()
+        self.scheduler = self.start(*SCHEDULER, *tls, "--scheduler-file", known)
         killing.wait_for(known.exists, "the scheduler")
         self.address = json.loads(known.read_text())["address"]
-        self.workers = [self.start(*WORKER, "--local-directory", place, self.address) for _ in range(2)]
+        self.workers = [self.start(*WORKER, *secured, "--local-directory", place, self.address) for _ in range(2)]
 
     def start(self, *words):
         with (self.place / "log").open("ab") as log:
@@ -46,26 +48,53 @@ class LocalCluster:
             process.wait()
 
 
+class Certificates(NamedTuple):
+    """Files of an authority of our own, and of a certificate for this machine with its key."""
+
+    ca: Path
+    cert: Path
+    key: Path
+
+    @classmethod
+    def made_in(cls, folder: Path) -> Certificates:
+        folder.mkdir()
+        files = cls(folder / "ca.pem", folder / "cert.pem", folder / "key.pem")
+        authority = trustme.CA()
+        issued = authority.issue_cert("127.0.0.1")
+        authority.cert_pem.write_to_path(str(files.ca))
+        issued.cert_chain_pems[0].write_to_path(str(files.cert))
+        issued.private_key_pem.write_to_path(str(files.key))
+        return files
+
+    def words(self, ca: str = "--tls-ca-file") -> tuple[object, ...]:
+        return (ca, self.ca, "--tls-cert", self.cert, "--tls-key", self.key)
+
+
 @contextmanager
-def local_cluster(place):
+def local_cluster(place, certificates=None):
     place.mkdir()
-    cluster = LocalCluster(place)
+    cluster = LocalCluster(place, certificates)
     try:
         yield cluster
     finally:
         cluster.close()
 
 
-def run_on(cluster, folder):
-    return killing.running((sys.executable, SCRIPT), words(folder, "out", "--scheduler", cluster.address))
+def run_on(cluster, folder, *more):
+    return killing.running((sys.executable, SCRIPT), words(folder, "out", "--scheduler", cluster.address, *more))
 
 
 @pytest.mark.usefixtures("fake_models")
-def test_a_worker_that_is_killed_in_the_middle_is_done_without(folder):
+def test_over_tls_a_worker_that_is_killed_in_the_middle_is_done_without(folder):
     folder.targets(*(f"p{number}" for number in range(6)), "wait")
     folder.run(into="whole")
     begun = folder.path / "in" / "wait.begun"
-    with local_cluster(folder.path / "dask") as cluster, run_on(cluster, folder) as process:
+    ours = Certificates.made_in(folder.path / "tls")
+    with (
+        local_cluster(folder.path / "dask", ours) as cluster,
+        run_on(cluster, folder, *map(str, ours.words("--tls-ca"))) as process,
+    ):
+        assert cluster.address.startswith("tls://")
         killing.wait_for(begun.exists, "a worker")
         holder = int(begun.read_text())
         begun.unlink()
@@ -76,6 +105,10 @@ def test_a_worker_that_is_killed_in_the_middle_is_done_without(folder):
         assert process.returncode == 0, errors
         assert "7 done, 0 skipped" in said
         assert errors == ""
+        strangers = Certificates.made_in(folder.path / "others")
+        for certificates in ((), strangers):
+            with pytest.raises(DatasetError, match="cannot be reached"):
+                folder.run(cluster=Cluster(cluster.address, *certificates))
     assert folder.labels() == folder.labels("whole")
 
 
