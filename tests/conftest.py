@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from napari_gfsam.models.libraries import open_libraries
-from tests.fakes import FakeEncoder, FakeSegmenter, disc_picture
+from tests.fakes import FakeEncoder, FakeSegmenter, disc_picture, use_fakes
 
 # Before any test opens a window: after it, importing the models may kill the process.
 open_libraries()
@@ -12,10 +12,7 @@ open_libraries()
 @pytest.fixture
 def fake_models(monkeypatch: pytest.MonkeyPatch) -> tuple[FakeEncoder, FakeSegmenter]:
     """Quick stand-ins for both models, wherever a Segmenter loads them."""
-    encoder, segmenter = FakeEncoder(), FakeSegmenter()
-    monkeypatch.setattr("napari_gfsam.models.encoders.load_encoder", lambda spec, **options: encoder)
-    monkeypatch.setattr("napari_gfsam.models.segmenters.load_segmenter", lambda spec, **options: segmenter)
-    return encoder, segmenter
+    return use_fakes(monkeypatch)
 
 
 @pytest.fixture

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import shutil
 
 import numpy as np
 import pytest
+from napari.components import ViewerModel
 
 from napari_gfsam.bridge.ours import Role
 from napari_gfsam.core.types import Status
 from tests.api.tiles.scenes import discs
-
-if TYPE_CHECKING:
-    from tests.controller.hands import At
+from tests.controller.hands import At
 
 pytestmark = pytest.mark.gui
 CENTRES = [(30, 30), (60, 90)]
@@ -80,9 +79,15 @@ def test_a_target_in_tiles_is_reviewed_and_corrected_like_a_whole_one(tiled):
     assert at.problems == []
 
 
-def test_the_scale_is_a_choice_that_is_saved(tiled):
+def test_the_scale_and_how_targets_were_cut_come_back(tiled, tmp_path, qtbot):
     at, _ = tiled
     at.desk.saving.save(wait=True)
-    assert at.desk.models.scale == 96
+    shutil.copytree(tmp_path / "sessions", tmp_path / "copy", ignore=shutil.ignore_patterns("alive.json"))
+    other = At(ViewerModel(), tmp_path / "copy", qtbot)
+    assert other.desk.saving.offer() is not None
+    assert other.desk.saving.go_on() == ()
+    assert other.desk.models.scale == at.desk.models.scale == 96
+    assert [target.view for target in other.queue] == ["in 9 tiles of 96 x 96 pixels"]
+    other.close()
     with pytest.raises(ValueError, match="no scale"):
         at.desk.models.use_scale("small")
