@@ -10,8 +10,9 @@ from napari.components import ViewerModel
 
 from napari_gfsam.bridge.ours import Role
 from napari_gfsam.core.types import Status
+from napari_gfsam.io.writers import write_picture
 from tests.api.tiles.scenes import discs
-from tests.controller.hands import At
+from tests.controller.hands import At, picture
 
 pytestmark = pytest.mark.gui
 CENTRES = [(30, 30), (60, 90)]
@@ -77,6 +78,23 @@ def test_a_target_in_tiles_is_reviewed_and_corrected_like_a_whole_one(tiled):
         desk.overlays.show(name, True)
         assert name in desk.overlays.shown()
     assert at.problems == []
+
+
+def test_tiles_are_counted_before_a_run(at, tmp_path):
+    pixels, labels = picture(1)
+    at.paint(at.image("painted", pixels), labels)
+    large = np.tile(pixels, (3, 3, 1))
+    at.image("large", large, translate=(0, 200))
+    assert (at.desk.standing().targets, at.desk.standing().views) == (1, 1)
+    at.desk.models.use_scale("80")
+    assert at.desk.standing().views == 15
+    at.image("finer", large, translate=(0, 500), scale=(0.5, 0.5), units=("um", "um"))
+    assert at.desk.standing().views == 30
+    for name in ("a.tif", "b.tif"):
+        write_picture(tmp_path / "folder" / name, large)
+    (tmp_path / "folder" / "c.png").write_bytes(b"broken")
+    at.desk.folders.add(tmp_path / "folder")
+    assert (at.desk.standing().targets, at.desk.standing().views) == (5, 75)  # as many in all files as in the first
 
 
 def test_the_scale_and_how_targets_were_cut_come_back(tiled, tmp_path, qtbot):
