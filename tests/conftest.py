@@ -1,21 +1,29 @@
 from __future__ import annotations
 
+import ctypes
+import os
+
 import pytest
 
 from napari_gfsam.models.libraries import open_libraries
-from tests.fakes import FakeEncoder, FakeSegmenter, disc_picture
+from tests.fakes import FakeEncoder, FakeSegmenter, disc_picture, use_fakes
 
 # Before any test opens a window: after it, importing the models may kill the process.
 open_libraries()
 
 
+@pytest.fixture(scope="module", autouse=True)
+def give_memory_back():
+    """Let go of freed memory that glibc keeps for the many threads of the tests: gigabytes in the end."""
+    yield
+    if os.name == "posix" and hasattr(libc := ctypes.CDLL(None), "malloc_trim"):
+        libc.malloc_trim(0)
+
+
 @pytest.fixture
 def fake_models(monkeypatch: pytest.MonkeyPatch) -> tuple[FakeEncoder, FakeSegmenter]:
     """Quick stand-ins for both models, wherever a Segmenter loads them."""
-    encoder, segmenter = FakeEncoder(), FakeSegmenter()
-    monkeypatch.setattr("napari_gfsam.models.encoders.load_encoder", lambda spec, **options: encoder)
-    monkeypatch.setattr("napari_gfsam.models.segmenters.load_segmenter", lambda spec, **options: segmenter)
-    return encoder, segmenter
+    return use_fakes(monkeypatch)
 
 
 @pytest.fixture

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from skimage.draw import disk
 from skimage.segmentation import flood
 from torch.nn import functional
+
+from napari_gfsam.core.config import TUNED
+
+if TYPE_CHECKING:
+    import pytest
+
+
+#: Few prompts, for tests that are not about prompts: most of the time goes into their masks.
+QUICK = TUNED.with_settings(max_prompts=24)
 
 
 @dataclass(frozen=True)
@@ -62,6 +72,14 @@ class FakeSegmenter:
             filled = flood(picture, (y // 4, x // 4), tolerance=40)
             mask = mask | filled if label == 1 else mask & ~filled
         return mask
+
+
+def use_fakes(patch: pytest.MonkeyPatch) -> tuple[FakeEncoder, FakeSegmenter]:
+    """Let every Segmenter load quick stand-ins for both models."""
+    encoder, segmenter = FakeEncoder(), FakeSegmenter()
+    patch.setattr("napari_gfsam.models.encoders.load_encoder", lambda spec, **options: encoder)
+    patch.setattr("napari_gfsam.models.segmenters.load_segmenter", lambda spec, **options: segmenter)
+    return encoder, segmenter
 
 
 def disc_picture(seed: int, shape: tuple[int, int] = (180, 240), count: int = 5) -> tuple[np.ndarray, np.ndarray]:

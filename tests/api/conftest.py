@@ -5,6 +5,7 @@ import pytest
 from skimage.draw import disk
 
 from napari_gfsam.api import Segmenter
+from tests.fakes import QUICK
 
 COLORS = {1: (210, 190, 60), 2: (70, 200, 220)}
 
@@ -25,7 +26,7 @@ def two_colors(seed: int, shape: tuple[int, int] = (160, 220)) -> tuple[np.ndarr
 @pytest.fixture
 def two_classes(fake_models):
     """A segmenter that was shown discs of two colours."""
-    segmenter = Segmenter()
+    segmenter = Segmenter(settings=QUICK)
     segmenter.add_reference(*two_colors(1), classes={1: "yellow", 2: "blue"})
     return segmenter
 

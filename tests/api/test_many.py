@@ -15,7 +15,7 @@ from napari_gfsam.core.pipeline import StageDone
 from napari_gfsam.imaging import ImageError, PixelRecipe
 from napari_gfsam.models.device import Accelerator
 from napari_gfsam.models.weights import WeightsError
-from tests.fakes import disc_picture
+from tests.fakes import QUICK, disc_picture
 
 PICTURES = [disc_picture(seed)[0] for seed in range(2, 9)]
 
@@ -26,7 +26,7 @@ def segmenter(request, fake_models, monkeypatch):
     if request.param == "gpu":
         found = (Accelerator("cuda:0", "Pretended GPU"),)
         monkeypatch.setattr("napari_gfsam.models.device.accelerators", lambda: found)
-    segmenter = Segmenter()
+    segmenter = Segmenter(settings=QUICK)
     segmenter.add_reference(*disc_picture(seed=1), classes={1: "disc"})
     return segmenter
 

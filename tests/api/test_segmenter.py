@@ -8,7 +8,7 @@ from napari_gfsam.core.config import PUBLISHED, TUNED
 from napari_gfsam.core.pipeline import PromptsDecoded, StageDone
 from napari_gfsam.core.types import ClassSpec, Status
 from napari_gfsam.imaging import ImageError
-from tests.fakes import disc_picture
+from tests.fakes import QUICK, disc_picture
 
 
 def iou(first: np.ndarray, second: np.ndarray) -> float:
@@ -212,7 +212,7 @@ def test_empty_answer_has_a_reason(segmenter):
 def test_targets_of_any_size(segmenter, shape):
     target = np.random.default_rng(0).integers(0, 255, (*shape, 3), dtype=np.uint8)
     for frame in ("model", "native"):
-        prediction = segmenter.segment(target, settings=TUNED.with_settings(output_frame=frame), scale="whole")
+        prediction = segmenter.segment(target, settings=QUICK.with_settings(output_frame=frame), scale="whole")
         assert prediction.labels.shape == prediction.confidence.shape == prediction.clusters.shape == shape
 
 

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from napari_gfsam.session.types import PlaneKey, Target, TargetState
 
 SHAPE = (60, 80)
-RUN_MILLISECONDS = 60_000
+#: Threads of jobs give way to all else: on a machine that is busy otherwise they take long.
+RUN_MILLISECONDS = 240_000
 
 
 def picture(seed: int, shape=SHAPE) -> tuple[np.ndarray, np.ndarray]:

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from unittest.mock import ANY
+
 import pytest
 
 from napari_gfsam.controller import pace as module
@@ -27,6 +30,7 @@ def test_estimate_adds_up():
     assert estimate(10, 2, 3, PACE, loaded=True).seconds == 3 * 1 + 10 * (2 + 2 * 3)
     assert estimate(0, 2, 1).disk_bytes == 0
     assert estimate(500, 1, 1).disk_bytes == 500 * 9 * 2**20
+    assert estimate(1, 2, 3, PACE, n_views=10) == replace(estimate(10, 2, 3, PACE), memory_bytes=ANY)
 
 
 def test_memory_is_bounded_however_many_targets():
@@ -36,7 +40,7 @@ def test_memory_is_bounded_however_many_targets():
 
 
 def test_a_run_twice_as_slow_as_expected(clock):
-    meter = Meter(PACE, n_targets=2, n_classes=1, n_references=1, loaded=False)
+    meter = Meter(PACE, views=(1, 1), n_classes=1, n_references=1, loaded=False)
     assert (meter.fraction, meter.seconds_left) == (0, 15)
     clock.now += 8
     meter.models_loaded()
@@ -58,7 +62,7 @@ def test_a_run_twice_as_slow_as_expected(clock):
 
 
 def test_time_left_follows_the_median_of_finished_targets(clock):
-    meter = Meter(PACE, n_targets=4, n_classes=1, n_references=0, loaded=True)
+    meter = Meter(PACE, views=(1,) * 4, n_classes=1, n_references=0, loaded=True)
     for number, seconds in ((1, 50), (2, 10), (3, 10)):
         meter.target_begins(number)
         clock.now += seconds
@@ -68,8 +72,24 @@ def test_time_left_follows_the_median_of_finished_targets(clock):
     assert meter.pace.load == PACE.load
 
 
+def test_tiles_take_what_targets_take(clock):
+    meter = Meter(PACE, views=(4, 1), n_classes=1, n_references=0, loaded=True)
+    assert meter.seconds_left == 25
+    meter.target_begins(1)
+    meter.cut(5)  # one more than was thought
+    clock.now += 10
+    meter.classes_found(0)
+    meter.share_done(0.5)
+    assert meter.fraction == pytest.approx(10 / 25)
+    clock.now += 30
+    meter.target_found()
+    meter.target_stored()
+    assert (meter.fraction, meter.seconds_left) == (pytest.approx(20 / 25), 10)
+    assert meter.pace == replace(PACE, target=2.0, each_class=6.0)
+
+
 def test_a_failed_target_counts_as_done_but_not_as_quick(clock):
-    meter = Meter(PACE, n_targets=2, n_classes=1, n_references=0, loaded=True)
+    meter = Meter(PACE, views=(1, 1), n_classes=1, n_references=0, loaded=True)
     meter.target_begins(1)
     meter.target_begins(2)
     assert meter.fraction == 0.5
@@ -77,7 +97,7 @@ def test_a_failed_target_counts_as_done_but_not_as_quick(clock):
 
 
 def test_a_second_reading_of_a_class_does_not_take_progress_back(clock):
-    meter = Meter(PACE, n_targets=1, n_classes=2, n_references=0, loaded=True)
+    meter = Meter(PACE, views=(1,), n_classes=2, n_references=0, loaded=True)
     meter.target_begins(1)
     meter.classes_found(0.9)
     before = meter.fraction
@@ -88,4 +108,4 @@ def test_a_second_reading_of_a_class_does_not_take_progress_back(clock):
 
 
 def test_nothing_to_do_is_done():
-    assert Meter(PACE, 0, 0, 0, loaded=True).fraction == 1
+    assert Meter(PACE, (), 0, 0, loaded=True).fraction == 1

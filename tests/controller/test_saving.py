@@ -23,7 +23,7 @@ from napari_gfsam.session.packing import pack
 from napari_gfsam.session.painting import AcceptMode
 from napari_gfsam.session.picks import PlanesPick
 from tests.controller.hands import At, picture
-from tests.fakes import FakeEncoder, FakeSegmenter
+from tests.fakes import use_fakes
 from tests.saved_work import state_of, stroke
 
 if TYPE_CHECKING:
@@ -47,8 +47,7 @@ class Killed:
 def killed(request, qapp, tmp_path_factory):
     root = tmp_path_factory.mktemp("killed") / "sessions"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("napari_gfsam.models.encoders.load_encoder", lambda spec, **options: FakeEncoder())
-        patch.setattr("napari_gfsam.models.segmenters.load_segmenter", lambda spec, **options: FakeSegmenter())
+        use_fakes(patch)
         at = At(ViewerModel(), root, QtBot(request))
         work(at)
         save(at)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import shutil
 
 import numpy as np
 import pytest
+from napari.components import ViewerModel
 
 from napari_gfsam.bridge.ours import Role
 from napari_gfsam.core.types import Status
+from napari_gfsam.io.writers import write_picture
 from tests.api.tiles.scenes import discs
-
-if TYPE_CHECKING:
-    from tests.controller.hands import At
+from tests.controller.hands import At, picture
 
 pytestmark = pytest.mark.gui
 CENTRES = [(30, 30), (60, 90)]
@@ -80,9 +80,32 @@ def test_a_target_in_tiles_is_reviewed_and_corrected_like_a_whole_one(tiled):
     assert at.problems == []
 
 
-def test_the_scale_is_a_choice_that_is_saved(tiled):
+def test_tiles_are_counted_before_a_run(at, tmp_path):
+    pixels, labels = picture(1)
+    at.paint(at.image("painted", pixels), labels)
+    large = np.tile(pixels, (3, 3, 1))
+    at.image("large", large, translate=(0, 200))
+    assert (at.desk.standing().targets, at.desk.standing().views) == (1, 1)
+    at.desk.models.use_scale("80")
+    assert at.desk.standing().views == 15
+    at.image("finer", large, translate=(0, 500), scale=(0.5, 0.5), units=("um", "um"))
+    assert at.desk.standing().views == 30
+    for name in ("a.tif", "b.tif"):
+        write_picture(tmp_path / "folder" / name, large)
+    (tmp_path / "folder" / "c.png").write_bytes(b"broken")
+    at.desk.folders.add(tmp_path / "folder")
+    assert (at.desk.standing().targets, at.desk.standing().views) == (5, 75)  # as many in all files as in the first
+
+
+def test_the_scale_and_how_targets_were_cut_come_back(tiled, tmp_path, qtbot):
     at, _ = tiled
     at.desk.saving.save(wait=True)
-    assert at.desk.models.scale == 96
+    shutil.copytree(tmp_path / "sessions", tmp_path / "copy", ignore=shutil.ignore_patterns("alive.json"))
+    other = At(ViewerModel(), tmp_path / "copy", qtbot)
+    assert other.desk.saving.offer() is not None
+    assert other.desk.saving.go_on() == ()
+    assert other.desk.models.scale == at.desk.models.scale == 96
+    assert [target.view for target in other.queue] == ["in 9 tiles of 96 x 96 pixels"]
+    other.close()
     with pytest.raises(ValueError, match="no scale"):
         at.desk.models.use_scale("small")

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from napari_gfsam.imaging import PixelRecipe, to_rgb
+from napari_gfsam.io.decode import read_size
 from napari_gfsam.io.readers import ImageFileError, read_image, read_labels, read_picture
 from tests.io.files import KINDS, picture, pillow_bytes, png_16_bit_colour, tiff_bytes
 
@@ -30,8 +31,10 @@ def put(folder: Path, name: str, data: bytes) -> Path:
 
 @pytest.mark.parametrize("name", KINDS)
 def test_pixels_of_every_kind_of_file(tmp_path, name):
-    pixels = read_image(put(tmp_path, name, KINDS[name]))
+    path = put(tmp_path, name, KINDS[name])
+    pixels = read_image(path)
     assert pixels.shape == (30, 40, 3)
+    assert read_size(path) == (30, 40)
     assert pixels.dtype == np.uint8
     if name not in ("palette.png", "photo.jpg"):
         assert np.array_equal(pixels, picture())
@@ -145,6 +148,7 @@ def test_a_bad_file_gets_one_sentence_that_names_it(tmp_path, reader, name, data
         reader(path)
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
+    assert read_size(path) is None
 
 
 @pytest.mark.parametrize("reader", [read_image, read_labels])
@@ -178,6 +182,7 @@ def test_damage_anywhere_never_raises_anything_else(tmp_path, name, data):
     for reader in (read_image, read_labels):
         with contextlib.suppress(ImageFileError):
             assert reader(path).size
+    assert read_size(path) is None or len(read_size(path)) == 2
     assert logging.getLogger("tifffile").filters == []
 
 

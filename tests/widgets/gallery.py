@@ -120,7 +120,7 @@ def targets_panel() -> TargetsPanel:
     panel.show_planes([StackAxis(0, "t", 12), StackAxis(1, "z", 31)], PlanesPick("range", 0, 1, 12, 2))
     ramp = np.linspace(0, 255, 64, dtype=np.uint8)
     panel.show_input(np.stack([ramp[None] + ramp[:, None] * 0] * 3, axis=-1), "16-bit grey, shown range 120 to 4000")
-    panel.show_estimate(102, 360.0, 2 * 2**30, 900 * 2**20)
+    panel.show_estimate(102, 102, 360.0, 2 * 2**30, 900 * 2**20)
     return panel
 
 

@@ -271,7 +271,9 @@ def test_the_thumbnail_shows_the_very_pixels(targets, shape):
 
 def test_the_estimate_hides_without_targets(targets):
     assert targets._estimate.text() == "102 targets: about 6 min, 2 GB of memory, 900 MB on disk for corrections"
-    targets.show_estimate(0, 0, 0, 0)
+    targets.show_estimate(1, 25, 200.0, 2**20, 2**20)
+    assert targets._estimate.text().startswith("1 target in 25 tiles: about 3 min, ")
+    targets.show_estimate(0, 0, 0, 0, 0)
     assert targets._estimate.isHidden()
 
 

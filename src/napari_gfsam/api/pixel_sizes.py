@@ -32,8 +32,12 @@ def pixel_sizes_of(references: Sequence[Reference], target: InputRecord | None) 
     -------
     ``None`` where a size is not known, units cannot be compared, or the references differ among themselves.
     """
-    mine = target.pixel_size if target else None
     known = [reference.record.image.pixel_size for reference in references]
+    return pixel_sizes_between(known, target.pixel_size if target else None)
+
+
+def pixel_sizes_between(known: Sequence[PixelSize | None], mine: PixelSize | None) -> PixelSizes | None:
+    """Return the same from the pixel sizes of references and target, ``None`` where one is not known."""
     if mine is None or not known:
         return None
     sides = [None if size is None else _ratio(size, mine) for size in known]

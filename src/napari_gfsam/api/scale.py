@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
 import numpy as np
 
@@ -11,10 +11,13 @@ from napari_gfsam.imaging.tiles import Size, TileGrid
 from napari_gfsam.io.records import TilingRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from napari_gfsam.api.reference import Reference
+    from numpy.typing import NDArray
+
+    from napari_gfsam.api.reference import Region
     from napari_gfsam.core.arrays import BoolArray
+    from napari_gfsam.core.types import ClassSpec
 
 #: Cells a side that every model sees of a picture, as far as the rule is concerned.
 GRID = 37
@@ -81,9 +84,59 @@ class PixelSizes:
         return self.reference / self.target
 
 
-def decide(
-    scale: Scale, references: Sequence[Reference], shape: Size, pixels: PixelSizes | None = None
-) -> Tiling | None:
+class Painted(Protocol):
+    """What the rule takes of a reference; see `api.reference.Reference`."""
+
+    @property
+    def labels(self) -> NDArray[Any]:
+        """(H, W) whole numbers."""
+        ...
+
+    @property
+    def classes(self) -> tuple[ClassSpec, ...]:
+        """Classes that may be painted in it."""
+        ...
+
+    @property
+    def ignore(self) -> int | None:
+        """Label of pixels that do not count."""
+        ...
+
+    @property
+    def region_yx(self) -> Region | None:
+        """Box whose pixels count."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What the rule takes of all references: the median of their sizes, and of the spans of their painted objects.
+
+    Parameters
+    ----------
+    size
+        (height, width), reference pixels.
+    spans
+        By class id, reference pixels (`painted_spans`).
+    """
+
+    size: Size
+    spans: Mapping[int, float]
+
+
+def shown_by(references: Sequence[Painted]) -> Shown | None:
+    """Return what the rule takes of painted pictures, ``None`` where nothing is painted."""
+    spans = painted_spans(references)
+    return Shown(_middle(references), spans) if spans else None
+
+
+def decide(scale: Scale, references: Sequence[Painted], shape: Size, pixels: PixelSizes | None = None) -> Tiling | None:
+    """Decide from painted pictures whether a target is cut, and how; see `tiling_for`."""
+    shown = None if isinstance(scale, Tiling) or scale == "whole" else shown_by(references)
+    return tiling_for(scale, shown, shape, pixels)
+
+
+def tiling_for(scale: Scale, shown: Shown | None, shape: Size, pixels: PixelSizes | None = None) -> Tiling | None:
     """Decide whether a target is cut, and how; ``None`` leaves it whole.
 
     ``auto``: where the painted objects span fewer than 1.5 cells of the 37 that a picture is seen on, references and
@@ -95,8 +148,8 @@ def decide(
     ----------
     scale
         What was asked for.
-    references
-        The painted pictures.
+    shown
+        What the references show.
     shape
         (height, width) of the target, pixels.
     pixels
@@ -109,14 +162,13 @@ def decide(
     """
     if isinstance(scale, Tiling):
         return scale
-    if scale == "whole" or not references:
+    if scale == "whole" or shown is None:
         return None
     ratio = (pixels or PixelSizes()).ratio
-    spans = painted_spans(references)
-    side = _side(*_middle(references))
+    spans, side = shown.spans, _side(*shown.size)
     span = GRID * min(spans.values()) / side
     if scale == "auto":
-        view = _scaled(_middle(references), 1 / magnification({id_: GRID * s / side for id_, s in spans.items()}, side))
+        view = _scaled(shown.size, 1 / magnification({id_: GRID * s / side for id_, s in spans.items()}, side))
         tile = _scaled(view, ratio)
     else:
         tile = (_checked(scale), _checked(scale))
@@ -143,7 +195,7 @@ def magnification(spans: dict[int, float], side: float) -> float:
     return max(1.0, min(WANTED / smallest, LARGEST / largest, side / LEAST_VIEW))
 
 
-def painted_spans(references: Sequence[Reference]) -> dict[int, float]:
+def painted_spans(references: Sequence[Painted]) -> dict[int, float]:
     """Return by class id the span of its painted objects, reference pixels, the median over the references.
 
     The span of a picture's objects is the side of a square as large as the piece of paint in which the median painted
@@ -155,7 +207,9 @@ def painted_spans(references: Sequence[Reference]) -> dict[int, float]:
     for reference in references:
         counts = counted_pixels(reference.labels, reference.ignore, reference.region_yx)
         for spec in reference.classes:
-            found.setdefault(spec.id, []).append(_span((reference.labels == spec.id) & counts))
+            painted = (reference.labels == spec.id) & counts
+            if painted.any():
+                found.setdefault(spec.id, []).append(_span(painted))
     return {class_id: float(np.median(spans)) for class_id, spans in found.items()}
 
 
@@ -168,7 +222,7 @@ def _span(painted: BoolArray) -> float:
     return float(np.sqrt(areas[np.searchsorted(total, total[-1] / 2)]))
 
 
-def _middle(references: Sequence[Reference]) -> Size:
+def _middle(references: Sequence[Painted]) -> Size:
     """Median height and width of the references."""
     height, width = np.median([reference.labels.shape for reference in references], axis=0)
     return int(height), int(width)

@@ -188,7 +188,7 @@ class Desk:
 
     def run(self) -> None:
         """Run all picked targets; errors as sentences."""
-        planes = [plane for plane in self.targets.planes() if not self.session.queue.is_accepted(plane)]
+        planes = self.targets.open_planes()
         if not planes:
             raise ImageError("All picked targets are accepted already; tick others, or try one again (T).")
         self._run(planes)
@@ -234,23 +234,19 @@ class Desk:
         """Return where things stand."""
         counts = self.session.queue.counts()
         done, running = self.running.counts if self.running.running else (0, 0)
+        planes, paints = self.targets.countable(), self.references.paints()
         return Standing(
             pictures=len(self.pictures.groups()),
             label_layers=len(self.references.others()),
             references=len(self.session.references.enabled),
-            painted=len(self.references.painted()),
-            targets=self._count_targets(),
+            painted=len(paints),
+            targets=len(planes),
+            views=self.running.views(paints, planes),
             running=running,
             done=done,
             proposed=counts[TargetState.PROPOSED],
             accepted=counts[TargetState.ACCEPTED],
         )
-
-    def _count_targets(self) -> int:
-        try:
-            return sum(not self.session.queue.is_accepted(plane) for plane in self.targets.planes())
-        except ImageError:  # a picture in 3D, say: Run says why
-            return 0
 
     def _run(self, planes: list[PlaneKey]) -> None:
         self.running.start(self.references.inputs(), planes)

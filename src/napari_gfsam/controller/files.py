@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_gfsam.imaging import PixelRecipe
+    from napari_gfsam.io.records import PixelSize
 
 PREFIX = "file:"
 
@@ -79,6 +80,11 @@ class FileSource:
         return "read as the references are"
 
 
+def header_of(path: Path) -> tuple[tuple[int, int] | None, PixelSize | None]:
+    """Return (rows, columns) and pixel size of a picture without reading its pixels; ``None`` for what is not known."""
+    return _header(path, _stamp(path))
+
+
 def path_of(source_id: str) -> Path | None:
     """Return the file that the id of a source names, ``None`` for a source of layers."""
     return Path(source_id.removeprefix(PREFIX)) if source_id.startswith(PREFIX) else None
@@ -96,6 +102,14 @@ def _stamp(path: Path) -> int:
 def _shape(path: Path, stamp: int) -> tuple[int, int]:
     height, width = _read(path, stamp).shape[:2]
     return int(height), int(width)
+
+
+@lru_cache(maxsize=64)
+def _header(path: Path, stamp: int) -> tuple[tuple[int, int] | None, PixelSize | None]:
+    from napari_gfsam.io.decode import read_size
+    from napari_gfsam.io.pixel_sizes import read_pixel_size
+
+    return read_size(path), read_pixel_size(path)
 
 
 @lru_cache(maxsize=2)

@@ -21,6 +21,8 @@ class Standing:
         Of these, rows with paint.
     targets
         Planes picked.
+    views
+        In how many parts they will be looked at: tiles, and pictures that are not cut.
     running, done
         Of the run in progress: targets in all and finished; 0 when none runs.
     proposed, accepted
@@ -32,6 +34,7 @@ class Standing:
     references: int = 0
     painted: int = 0
     targets: int = 0
+    views: int = 0
     running: int = 0
     done: int = 0
     proposed: int = 0

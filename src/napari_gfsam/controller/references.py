@@ -17,7 +17,7 @@ from napari_gfsam.bridge.planes import show_plane, shown_plane
 from napari_gfsam.bridge.proposals import read_plane
 from napari_gfsam.bridge.view import look_at
 from napari_gfsam.controller.files import path_of
-from napari_gfsam.controller.runs import ReferenceInput
+from napari_gfsam.controller.run_types import Paint, ReferenceInput
 from napari_gfsam.core.paint import object_spans
 from napari_gfsam.imaging import ImageError
 from napari_gfsam.session.types import PlaneKey, ReferenceRow
@@ -146,6 +146,12 @@ class References:
     def painted(self) -> tuple[ReferenceRow, ...]:
         """Return the rows in use that have paint."""
         return tuple(row for row in self._session.references.enabled if self.paint(row).any())
+
+    def paints(self) -> list[Paint]:
+        """Return the paint of the rows in use that have any, as it is now."""
+        specs = self._session.classes.specs
+        found = ((row, self.paint(row)) for row in self._session.references.enabled)
+        return [Paint(row.plane, labels, specs, row.ignore, row.region_yx) for row, labels in found if labels.any()]
 
     def inputs(self) -> list[ReferenceInput]:
         """Return what a run needs, as it is painted now.

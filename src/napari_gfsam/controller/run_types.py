@@ -51,11 +51,25 @@ class Looking:
         ``whole``, ``auto`` or the side of a tile in pixels (`api.scale`).
     pixel_sizes
         By plane, how large a pixel is, where that is known; of references too.
+    tiles
+        By plane, how many tiles will be made of a target, as far as can be said before; 1 where none is said.
     """
 
     settings: GFSAMConfig | str | None = None
     scale: Scale = "whole"
     pixel_sizes: Mapping[PlaneKey, PixelSize | None] = field(default_factory=dict)
+    tiles: Mapping[PlaneKey, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Paint:
+    """What of a reference decides how targets are looked at; parameters as in `ReferenceInput`."""
+
+    plane: PlaneKey
+    labels: NDArray[Any]
+    classes: tuple[ClassSpec, ...]
+    ignore: int | None = None
+    region_yx: Region | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -88,6 +102,11 @@ class ReferenceInput:
     ignore: int | None = None
     region_yx: Region | None = None
     packed: PackPaint | None = None
+
+    @property
+    def paint(self) -> Paint:
+        """What decides how targets are looked at."""
+        return Paint(self.plane, self.labels, self.classes, self.ignore, self.region_yx)
 
 
 @dataclass(frozen=True, slots=True)

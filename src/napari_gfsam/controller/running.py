@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 from psygnal import Signal
 
 from napari_gfsam.activity import ActivityBar
-from napari_gfsam.bridge.packs import pixel_size_of
+from napari_gfsam.controller.looking import Looks
 from napari_gfsam.controller.pace import Estimate, Pace, estimate
-from napari_gfsam.controller.run_types import Looking
 from napari_gfsam.controller.runs import RunProgress, TargetDone, TargetFailed, run_targets
 from napari_gfsam.controller.warmup import models_imported
 from napari_gfsam.session.types import Target, TargetState
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from napari_gfsam.controller.models import Models
+    from napari_gfsam.controller.run_types import Paint
     from napari_gfsam.controller.runs import ReferenceInput, RunEvent
     from napari_gfsam.controller.sheets import Sheets
     from napari_gfsam.controller.sources import Sources
@@ -41,7 +41,7 @@ class Running:
 
     def __init__(self, session: Session, sources: Sources, sheets: Sheets, models: Models, jobs: JobRunner) -> None:
         self._session, self._sources, self._sheets = session, sources, sheets
-        self._models, self._jobs = models, jobs
+        self._models, self._jobs, self._looks = models, jobs, Looks(sources, models)
         self._pace: Pace | None = None
         self._planes: tuple[PlaneKey, ...] = ()
         self._before: dict[PlaneKey, Target] = {}
@@ -64,9 +64,14 @@ class Running:
         waiting = sum(self._is_open(plane) for plane in self._planes)
         return len(self._planes) - waiting, len(self._planes)
 
-    def estimate(self, n_targets: int, n_classes: int, n_references: int) -> Estimate:
+    def views(self, paints: Sequence[Paint], planes: Sequence[PlaneKey]) -> int:
+        """Return in how many parts a run will look at planes: tiles, and pictures that are not cut."""
+        tiles = self._looks.of(paints, planes).tiles
+        return sum(tiles.get(plane, 1) for plane in planes)
+
+    def estimate(self, n_targets: int, n_views: int, n_classes: int, n_references: int) -> Estimate:
         """Say what a run will take."""
-        return estimate(n_targets, n_classes, n_references, self._pace, loaded=models_imported())
+        return estimate(n_targets, n_classes, n_references, self._pace, n_views=n_views, loaded=models_imported())
 
     def start(self, references: Sequence[ReferenceInput], planes: Sequence[PlaneKey]) -> None:
         """Run planes; a run under way is cancelled first, what it finished stays.
@@ -94,17 +99,9 @@ class Running:
             self._session.store,
             run=run,
             pace=self._pace,
-            looking=self._looking([reference.plane for reference in references], planes),
+            looking=self._looks.of([reference.paint for reference in references], planes),
         )
         self._jobs.start(steps)
-
-    def _looking(self, references: Sequence[PlaneKey], planes: Sequence[PlaneKey]) -> Looking:
-        settings, scale = self._models.settings, self._models.scale
-        if scale == "whole":
-            return Looking(settings)
-        known = (plane for plane in (*references, *planes) if self._sources.is_open(plane))
-        sizes = {plane: pixel_size_of(self._sources.layer(plane), self._sources.of(plane), plane) for plane in known}
-        return Looking(settings, scale, sizes)
 
     def cancel(self) -> None:
         """End the run within one batch of prompts; what is finished stays."""

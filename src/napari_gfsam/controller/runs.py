@@ -105,8 +105,8 @@ def run_targets(
     """
     if not references:
         raise PaintError("There is no painted reference yet; paint at least one object in a picture first.")
-    made = _Run(segmenter.sibling(looking.settings), references, targets, store, run, pace or Pace())
-    return (yield from made.steps(looking))
+    made = _Run(segmenter.sibling(looking.settings), references, targets, store, run, pace or Pace(), looking)
+    return (yield from made.steps())
 
 
 class _Run:
@@ -120,6 +120,7 @@ class _Run:
         store: Store,
         run: int,
         pace: Pace,
+        looking: Looking,
     ) -> None:
         self._segmenter, self._store, self._run = segmenter, store, run
         self._references, self._targets = tuple(references), tuple(targets)
@@ -127,10 +128,11 @@ class _Run:
         self._serving: dict[tuple[int, ...], Segmenter] = {}
         self._k = 0
         n_classes = len(_painted_classes(self._references))
-        self._meter = Meter(pace, len(self._targets), n_classes, len(self._references), loaded=models_imported())
+        views = [looking.tiles.get(plane, 1) for plane, _ in self._targets]
+        self._looking, self._in_tiles = looking, False
+        self._meter = Meter(pace, views, n_classes, len(self._references), loaded=models_imported())
 
-    def steps(self, looking: Looking) -> Generator[RunEvent, None, Pace]:
-        self._looking = looking
+    def steps(self) -> Generator[RunEvent, None, Pace]:
         yield from self._load()
         with old_objects_at_rest():
             yield from self._read_references()
@@ -180,6 +182,7 @@ class _Run:
         plane, source = target
         self._k += 1
         self._meter.target_begins(self._k)
+        self._in_tiles = False
         yield self._progress("read", plane)
         while not wait([picture], timeout=READ_POLL_SECONDS).done:
             yield self._progress("read", plane)
@@ -214,6 +217,9 @@ class _Run:
         from napari_gfsam.core.pipeline import PromptsDecoded, StageDone, TilesDone
 
         if isinstance(event, TilesDone):
+            if not self._in_tiles:
+                self._in_tiles = True
+                self._meter.cut(event.total)
             done, share = event.done / event.total, ENCODING_TILES
             self._meter.share_done(share * done if event.stage == "encoded" else share + (1 - share) * done)
             return "encode" if event.stage == "encoded" else "find"
@@ -221,7 +227,7 @@ class _Run:
             return "encode"
         if isinstance(event, StageDone) and event.stage == "target":
             self._meter.classes_found(0)
-        elif isinstance(event, PromptsDecoded) and self._looking.scale == "whole":
+        elif isinstance(event, PromptsDecoded) and not self._in_tiles:
             before = [spec.id for spec in self._segmenter.classes].index(event.class_id)
             self._meter.classes_found(before + MOST_OF_A_CLASS * event.done / event.total)
         return "find"

@@ -84,6 +84,17 @@ class Targets:
         others = [plane for plane in found if plane not in painted] + self._folders.planes()
         return others or found
 
+    def open_planes(self) -> list[PlaneKey]:
+        """Return those of `planes` that are not accepted yet; errors as there."""
+        return [plane for plane in self.planes() if not self._session.queue.is_accepted(plane)]
+
+    def countable(self) -> list[PlaneKey]:
+        """Return the same, but nothing where that is an error."""
+        try:
+            return self.open_planes()
+        except ImageError:  # a picture in 3D, say: Run says why
+            return []
+
     def say_planes(self, image: Image) -> str:
         """Say how many planes of a picture are picked; nothing for a single picture."""
         axes, pick = self.axes(image), self.planes_of(image)

@@ -92,6 +92,28 @@ def read_software(path: Path) -> str | None:
         return None
 
 
+def read_size(path: Path) -> tuple[int, int] | None:
+    """Return (height, width) as the header of a picture says, ``None`` where the file is damaged."""
+    try:
+        with path.open("rb") as file:
+            tiff = file.read(2) in (b"II", b"MM")
+        with quiet():
+            return _tiff_size(path) if tiff else _pillow_size(path)
+    except (OSError, Image.DecompressionBombError, *DAMAGE):
+        return None
+
+
+def _tiff_size(path: Path) -> tuple[int, int]:
+    with tifffile.TiffFile(path) as tiff:
+        page = tiff.pages[0]
+        return int(page.imagelength), int(page.imagewidth)
+
+
+def _pillow_size(path: Path) -> tuple[int, int]:
+    with Image.open(path, formats=PILLOW_FORMATS) as picture:
+        return picture.height, picture.width
+
+
 def _tiff_software(path: Path) -> str | None:
     with tifffile.TiffFile(path) as tiff:
         tag = tiff.pages[0].tags.get("Software")

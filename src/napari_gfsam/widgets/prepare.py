@@ -220,9 +220,9 @@ class Prepare:
 
     def _show_run(self) -> None:
         standing = self._desk.standing()
-        classes = len(self._desk.session.classes)
-        took = self._desk.running.estimate(standing.targets, classes, standing.painted)
-        self._targets.show_estimate(standing.targets, took.seconds, took.memory_bytes, took.disk_bytes)
+        targets, views, classes = standing.targets, standing.views, len(self._desk.session.classes)
+        took = self._desk.running.estimate(targets, views, classes, standing.painted)
+        self._targets.show_estimate(targets, views, took.seconds, took.memory_bytes, took.disk_bytes)
         self._run.show_ready(standing.targets, "" if standing.painted else "Paint a reference first")
 
     def _row(self, group: tuple[Image, ...]) -> PictureRow:

@@ -69,7 +69,7 @@ class TargetsPanel(QWidget):
         self._connect()
         self.show_pictures(())
         self.show_input(None, "")
-        self.show_estimate(0, 0.0, 0, 0)
+        self.show_estimate(0, 0, 0.0, 0, 0)
 
     def _lay_out(self) -> None:
         layout = column(self)
@@ -107,9 +107,10 @@ class TargetsPanel(QWidget):
             self._thumbnail.setPixmap(_pixmap(picture))
         say(self._reading, text)
 
-    def show_estimate(self, targets: int, seconds: float, memory_bytes: int, disk_bytes: int) -> None:
-        """Say what a run on so many targets will take; nothing for none."""
-        takes = [f"{say_count(targets, 'target')}: {say_seconds(seconds)}", f"{say_bytes(memory_bytes)} of memory"]
+    def show_estimate(self, targets: int, views: int, seconds: float, memory_bytes: int, disk_bytes: int) -> None:
+        """Say what a run on so many targets, looked at in so many parts, will take; nothing for none."""
+        what = say_count(targets, "target") + (f" in {views} tiles" if views > targets else "")
+        takes = [f"{what}: {say_seconds(seconds)}", f"{say_bytes(memory_bytes)} of memory"]
         takes.append(f"{say_bytes(disk_bytes)} on disk for corrections")
         say(self._estimate, ", ".join(takes) if targets else "")
 

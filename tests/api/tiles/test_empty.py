@@ -22,9 +22,10 @@ def test_tiles_without_the_class_stay_empty(fake_models):
     segmenter = Segmenter()
     picture, numbers = discs((96, 96), [(30, 30), (66, 60)], 13)
     segmenter.add_reference(picture, (numbers > 0).astype(np.uint8))
-    prediction = segmenter.segment(scene(), scale=TILING)
+    quick = segmenter.settings.with_settings(max_prompts=32)
+    prediction = segmenter.segment(scene(), settings=quick, scale=TILING)
     assert prediction.labels[30, 30] == prediction.labels[66, 90] == 1
     assert not prediction.labels[:, 160:].any()
-    alone = segmenter.segment(scene()[:, 160:], scale=TILING)
+    alone = segmenter.segment(scene()[:, 160:], settings=quick, scale=TILING)
     assert not alone.labels.any()
     assert alone.reason

@@ -18,6 +18,7 @@ from napari_gfsam.api.tiles.store import TileStore
 from napari_gfsam.core.types import Status
 from napari_gfsam.imaging import ImageError
 from tests.api.tiles.scenes import discs
+from tests.fakes import use_fakes
 
 QUICK = {"max_prompts": 24}
 TILING = Tiling((96, 96), (24, 24), (96, 96), 3.0)
@@ -39,20 +40,22 @@ def is_bright(survey, tokens) -> bool:
     return float(view.values.positive_mean.max()) > BRIGHT
 
 
-@pytest.fixture
-def segmenter(fake_models, monkeypatch) -> Segmenter:
-    monkeypatch.setattr("napari_gfsam.core.survey.ClassSurvey.is_likely", is_bright)
-    made = Segmenter()
-    picture, numbers = discs((96, 96), [(30, 30), (66, 60)], 13)
-    made.add_reference(picture, (numbers > 0).astype(np.uint8))
-    return made
+@pytest.fixture(scope="module")
+def segmenter():
+    with pytest.MonkeyPatch.context() as patch:
+        use_fakes(patch)
+        patch.setattr("napari_gfsam.core.survey.ClassSurvey.is_likely", is_bright)
+        made = Segmenter()
+        picture, numbers = discs((96, 96), [(30, 30), (66, 60)], 13)
+        made.add_reference(picture, (numbers > 0).astype(np.uint8))
+        yield made
 
 
 def segmented(segmenter: Segmenter):
     return segmenter.segment(scene(), settings=segmenter.settings.with_settings(**QUICK), scale=TILING)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def prediction(segmenter):
     return segmented(segmenter)
 
