@@ -24,7 +24,10 @@ QUICK = TUNED.with_settings(max_prompts=24)
 @dataclass(frozen=True)
 class FakePrepared:
     picture: np.ndarray
-    nbytes: int = 0
+
+    @property
+    def nbytes(self) -> int:
+        return self.picture.nbytes
 
 
 class FakeEncoder:

@@ -9,7 +9,7 @@ from weakref import WeakKeyDictionary
 
 from napari_gfsam.api.pixel_sizes import pixel_sizes_of
 from napari_gfsam.api.prediction import Prediction, Scene
-from napari_gfsam.api.scale import decide
+from napari_gfsam.api.scale import shown_by, tiling_for
 from napari_gfsam.api.target import read_target
 from napari_gfsam.imaging.source import source_of
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from napari_gfsam.api.backend import Backend
     from napari_gfsam.api.reference import Reference
-    from napari_gfsam.api.scale import Tiling
+    from napari_gfsam.api.scale import Shown, Tiling
     from napari_gfsam.api.target import Picture, Target
     from napari_gfsam.api.tiles.prediction import TiledPrediction
     from napari_gfsam.core.config import GFSAMConfig
@@ -127,7 +127,12 @@ class Run:
             return None
         size = source_of(target.image, target.recipe).size_yx
         pixels = target.pixels or pixel_sizes_of(self.references, target.record)
-        return decide(target.scale, self.references, size, pixels)
+        return tiling_for(target.scale, self._shown, size, pixels)
+
+    @cached_property
+    def _shown(self) -> Shown | None:
+        """What the references show, measured once for all targets."""
+        return shown_by(self.references)
 
     def encode(self, pictures: Sequence[Picture]) -> list[Scene]:
         """Put pictures through both encoders together, those that were not known yet."""

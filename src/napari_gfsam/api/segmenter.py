@@ -230,7 +230,7 @@ class Segmenter:
         settings: Settings | None = None,
         recipe: PixelRecipe | None = None,
         record: InputRecord | None = None,
-        scale: Scale = "whole",
+        scale: Scale = "auto",
         pixels: PixelSizes | None = None,
     ) -> Prediction | TiledPrediction:
         """Segment a picture.
@@ -272,7 +272,7 @@ class Segmenter:
         settings: Settings | None = None,
         recipe: PixelRecipe | None = None,
         record: InputRecord | None = None,
-        scale: Scale = "whole",
+        scale: Scale = "auto",
         pixels: PixelSizes | None = None,
     ) -> Iterator[Event | PredictionReady]:
         """Segment a picture step by step; closing the generator cancels the run.

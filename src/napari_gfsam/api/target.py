@@ -37,7 +37,7 @@ class Target:
     image: ArrayLike | PictureSource
     recipe: PixelRecipe = field(default_factory=PixelRecipe)
     record: InputRecord | None = None
-    scale: Scale = "whole"
+    scale: Scale = "auto"
     pixels: PixelSizes | None = None
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def predict(
-    segmenter: Segmenter, picture: ReadPicture, progress: TargetsProgress, name: str, scale: Scale = "whole"
+    segmenter: Segmenter, picture: ReadPicture, progress: TargetsProgress, name: str, scale: Scale = "auto"
 ) -> Prediction | TiledPrediction:
     """Segment a picture that was read, at a scale, showing progress.
 

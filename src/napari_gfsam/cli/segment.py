@@ -113,7 +113,7 @@ class SegmentOptions(StackOptions):
     tile: Annotated[
         str,
         typer.Option(metavar="auto|whole|N", help="Look at targets in tiles: where needed, never, of N pixels a side."),
-    ] = "whole"
+    ] = "auto"
     pixel_size: Annotated[
         str,
         typer.Option(metavar="REF,TARGET", help="Side of a pixel in references and targets; else as files say it."),

@@ -40,7 +40,7 @@ class Models:
     def __init__(self, model: str, settings: str) -> None:
         self._choice, self._settings = ModelChoice(model), settings
         self._segmenter: Segmenter | None = None
-        self._scale: Scale = "whole"
+        self._scale: Scale = "auto"
 
     @property
     def choice(self) -> ModelChoice:

@@ -56,7 +56,7 @@ class Looking:
     """
 
     settings: GFSAMConfig | str | None = None
-    scale: Scale = "whole"
+    scale: Scale = "auto"
     pixel_sizes: Mapping[PlaneKey, PixelSize | None] = field(default_factory=dict)
     tiles: Mapping[PlaneKey, int] = field(default_factory=dict)
 

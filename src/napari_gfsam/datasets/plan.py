@@ -61,7 +61,7 @@ class Plan:
     models: ModelChoice | None = None
     settings: GFSAMConfig | None = None
     recipe: PixelRecipe | None = None
-    scale: Scale = "whole"
+    scale: Scale = "auto"
     pixel_sizes: PixelSizes | None = None
     label_format: str = "tif"
     overlay: bool = True

@@ -24,8 +24,8 @@ SETTINGS = (
     Choice("published", "Published", "Exactly the paper's"),
 )
 SCALES = (
-    Choice("whole", "Whole", "Each target as one picture"),
-    Choice("auto", "In tiles (automatic)", "Cut where objects are too small, or targets larger than the references"),
+    Choice("auto", "As needed", "In tiles where objects are too small, or targets larger than the references"),
+    Choice("whole", "Whole", "Each target as one picture, as the paper does"),
     *(Choice(str(side), f"In tiles of {side} px", f"Parts of {side} x {side} pixels") for side in (256, 512, 1024)),
 )
 REPLACE = (
