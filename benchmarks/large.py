@@ -69,13 +69,14 @@ def child(kind: str, side: int, device: str) -> dict[str, Any]:
 def segmenter_with_reference(device: str) -> tuple[Any, np.ndarray]:
     """Return a segmenter whose models are loaded, and a sample picture to be repeated."""
     from napari_gfsam.api import ModelChoice, Segmenter
+    from napari_gfsam.imaging import to_rgb
     from napari_gfsam.samples import load_pair
 
     pair = load_pair(SAMPLE)
     segmenter = Segmenter(ModelChoice(device=device))
-    segmenter.add_reference(pair.reference.image, pair.reference.labels)
+    segmenter.add_reference(to_rgb(pair.reference.image), pair.reference.labels)
     segmenter.backend.load()
-    return segmenter, pair.targets[0].image
+    return segmenter, to_rgb(pair.targets[0].image)
 
 
 def one_tile(device: str) -> dict[str, Any]:
@@ -118,20 +119,21 @@ def measure(kind: str, side: int, device: str) -> dict[str, Any]:
     }
 
 
-def write_repeated(path: Path, image: np.ndarray, side: int, corner: int) -> None:
-    """Write a (side, side, 3) uint8 TIFF of the repeated picture, row by row; beyond a corner, of its dark ground.
+def write_repeated(path: Path, rgb: np.ndarray, side: int, corner: int) -> None:
+    """Write a (side, side, 3) uint8 TIFF of the repeated picture, row by row; beyond a corner, of noise like its ground.
 
     Noise makes every tile another one: what was encoded once is known.
     """
-    rgb = image if image.ndim == 3 else np.repeat(image[..., None], 3, axis=2)
     mapped = tifffile.memmap(path, shape=(side, side, 3), dtype=np.uint8, photometric="rgb")
-    band = np.tile(rgb, (1, -(-side // rgb.shape[1]), 1))[:, :side]
+    band = np.tile(rgb, (1, -(-side // rgb.shape[1]), 1))[:, :side].astype(np.int16)
+    middle, spread = np.median(rgb), np.ptp(np.quantile(rgb, (0.1, 0.5)))
     rng = np.random.default_rng(0)
     for top in range(0, side, len(band)):
-        rows = rng.integers(8, 12, band.shape, dtype=np.uint8)
+        noise = rng.normal(0, spread, (*band.shape[:2], 1))
+        rows = np.repeat(middle + noise, 3, axis=2)
         if top < corner:
-            rows[:, :corner] = np.maximum(band[:, :corner], 2) - rows[:, :corner] % 3
-        mapped[top : top + len(band)] = rows[: side - top]
+            rows[:, :corner] = band[:, :corner] + noise[:, :corner] / 4
+        mapped[top : top + len(band)] = rows[: side - top].clip(0, 255)
         mapped.flush()
 
 

@@ -2,7 +2,9 @@
 
 A tile's maps are stretched by its own extremes, so a tile without the class has likely cells too, and masks that pass
 the gates. What the gates cannot see is that the nearest token of the references to such a mask is none of the painted
-ones. Beyond the paper; for tiles only, where most may be empty. Measured in docs/accuracy.md.
+ones. To the encoder a tile of nothing but ground looks like the inside of an object, for no reference is as empty; so
+a tile is left out where nearly all that is like the paint is nearer to pictures of the references' ground alone. Beyond
+the paper; for tiles only, where most may be empty. Measured in docs/accuracy.md.
 """
 
 from __future__ import annotations
@@ -21,10 +23,13 @@ from napari_gfsam.core.types import Status
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from torch import Tensor
+
     from napari_gfsam.core.arrays import BoolArray, FloatArray, IntArray
     from napari_gfsam.core.types import GridWeights, MaskGraph, MaskSamples, UnitTokens
 
-#: Share of a cluster's accepted area that must be nearest to painted tokens.
+#: Share of a cluster's accepted area that must be nearest to painted tokens, and of those cells of a tile that must not
+#: be nearer to ground alone.
 LEAST_PAINTED = 0.1
 
 
@@ -47,6 +52,25 @@ def like_the_paint(units: UnitTokens, weights: Sequence[GridWeights]) -> BoolArr
     nearest = (units.target @ bank[counts].T).argmax(dim=1)
     grid = math.isqrt(len(units.target))
     return np.asarray((foreground > background)[counts][nearest].reshape(grid, grid).cpu().numpy())
+
+
+def may_hold_it(units: UnitTokens, ground: Sequence[Tensor], painted: BoolArray) -> bool:
+    """Tell whether anything in a tile can be accepted: some of it is like the paint, and not like ground alone.
+
+    Parameters
+    ----------
+    units
+        Unit rows of the tile and of K references.
+    ground
+        Unit rows of pictures of nothing but ground.
+    painted
+        What `like_the_paint` gives; at least a tenth of it must be more like the references than like ground.
+    """
+    rows = units.target[torch.from_numpy(painted).flatten().to(units.target.device)]
+    if not (len(rows) and ground):
+        return len(rows) > 0
+    shown, alone = ((rows @ torch.cat(tuple(bank)).T).amax(dim=1) for bank in (units.references, ground))
+    return float((shown >= alone).float().mean()) >= LEAST_PAINTED
 
 
 def turn_down_strangers(samples: MaskSamples, graph: MaskGraph, status: IntArray, painted: BoolArray) -> IntArray:

@@ -8,8 +8,8 @@ stretched here from its own minimum (no higher than the picture's middle, or a t
 over no less than a share of what tiles of the picture span.
 
 Every tile is seen twice: `count` takes its channel norms in, then `look` its maps; after that `is_likely` tells whether
-anything is likely in it, and `views` has all that `pipeline.read_tile` wants. A view of which no cell is like the paint
-allows no prompt, for whatever could be found would be turned down (`core.reciprocity`).
+anything is likely in it, and `views` has all that `pipeline.read_tile` wants. A view allows no prompt where nothing is
+like the paint, or only as ground alone is (`core.reciprocity`).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import torch
 
 from napari_gfsam.core.pipeline import TileView
 from napari_gfsam.core.points import point_map, proposal
-from napari_gfsam.core.reciprocity import like_the_paint
+from napari_gfsam.core.reciprocity import like_the_paint, may_hold_it
 from napari_gfsam.core.roundtrip import PictureShadow
 from napari_gfsam.core.similarity import see_references, similarity_maps, unit_rows, unit_tokens
 from napari_gfsam.core.types import PictureRange, UnitTokens
@@ -78,7 +78,7 @@ class ClassSurvey:
     def views(self, tokens: Tensor, *, likely: bool = True) -> Iterator[tuple[GFSAMConfig, TileView]]:
         """Yield, for every reading, its settings and a tile's view.
 
-        Where the class is not likely, or no cell is like the paint, it gets no prompt.
+        Where the class is not likely, or whatever is there would be turned down, it gets no prompt.
         """
         plain = self._plain.units(tokens)
         values = self._plain.maps(plain)
@@ -87,7 +87,7 @@ class ClassSurvey:
             units = plain if same else reading.units(tokens)
             maps = values if same else reading.maps(units)
             painted = like_the_paint(units, reading.weights)
-            if not (likely and painted.any()):
+            if not (likely and may_hold_it(units, reading.ground, painted)):
                 maps = replace(maps, allowed=torch.zeros_like(maps.allowed))
             yield reading.config, TileView(units, maps, plain, values, painted)
 
@@ -115,6 +115,7 @@ class _Reading:
         self.weights = [reference.weights for reference in encoded.references]
         self._references = encoded.references
         self._seen = see_references(encoded.references, config)
+        self.ground = tuple(self.units(rows.to(self._seen.units[0].device)).target for rows in encoded.ground)
         self._squares: Tensor | None = None
         self._limits: list[tuple[Limits, Limits]] = []
         self._spreads: tuple[_Spread, ...] = ()

@@ -121,12 +121,13 @@ class TiledHeader:
 
 @dataclass(frozen=True, slots=True)
 class ReferenceClass:
-    """A class of the references: its `ClassSpec`, and which pictures' tokens show it."""
+    """A class of the references: its `ClassSpec`, and which pictures' tokens show it and nothing but ground."""
 
     id: int
     name: str
     negative: bool
     pictures: tuple[int, ...]
+    ground: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,9 @@ from napari_gfsam.imaging import TileGrid, to_model_input
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from numpy.typing import NDArray
+    from torch import Tensor
+
     from napari_gfsam.api.backend import Backend
     from napari_gfsam.api.reference import Reference
     from napari_gfsam.core.config import GFSAMConfig
@@ -45,15 +48,26 @@ def cut_classes(
     from napari_gfsam.core.types import EncodedClass, ReferenceFeatures
 
     shown: dict[ClassSpec, list[ReferenceFeatures]] = {}
+    ground: dict[ClassSpec, list[Tensor]] = {}
     for reference in references:
         tiles = best_painted(reference, view)
         inputs = [to_model_input(reference.rgb[tile.box]) for tile in tiles]
         tokens = torch.cat(backend.tokens_of(inputs))
+        nothing = backend.tokens_of([to_model_input(rgb) for rgb in ground_alone(reference, tiles[0].shape)])
         for spec in reference.classes:
             weights = _weights(reference, spec.id, tiles, backend.encoder.grid, settings)
             if bool(weights.foreground.any()):
                 shown.setdefault(spec, []).append(ReferenceFeatures(tokens, weights))
-    return tuple(EncodedClass(spec, tuple(shown[spec])) for spec in sorted(shown, key=lambda spec: spec.id))
+                ground.setdefault(spec, []).extend(nothing)
+    specs = sorted(shown, key=lambda spec: spec.id)
+    return tuple(EncodedClass(spec, tuple(shown[spec]), tuple(ground[spec])) for spec in specs)
+
+
+def ground_alone(reference: Reference, shape: Size) -> list[NDArray[np.uint8]]:
+    """Return a (height, width, 3) picture of unpainted pixels drawn by chance, or none where all is painted."""
+    counts = counted_pixels(reference.labels, reference.ignore, reference.region_yx)
+    pixels = reference.rgb[counts & (reference.labels == 0)]
+    return [np.random.default_rng(0).choice(pixels, shape)] if len(pixels) else []
 
 
 def best_painted(reference: Reference, view: Size) -> list[Tile]:
