@@ -120,9 +120,9 @@ def measure(kind: str, side: int, device: str) -> dict[str, Any]:
 
 
 def write_repeated(path: Path, rgb: np.ndarray, side: int, corner: int) -> None:
-    """Write a (side, side, 3) uint8 TIFF of the repeated picture, row by row; beyond a corner, of noise like its ground.
+    """Write a (side, side, 3) uint8 TIFF of the repeated picture, row by row; noise beyond a corner.
 
-    Noise makes every tile another one: what was encoded once is known.
+    The noise is like the picture's ground; it makes every tile another one, for what was encoded once is known.
     """
     mapped = tifffile.memmap(path, shape=(side, side, 3), dtype=np.uint8, photometric="rgb")
     band = np.tile(rgb, (1, -(-side // rgb.shape[1]), 1))[:, :side].astype(np.int16)
