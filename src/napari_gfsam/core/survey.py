@@ -22,7 +22,7 @@ import torch
 
 from napari_gfsam.core.pipeline import TileView
 from napari_gfsam.core.points import point_map, proposal
-from napari_gfsam.core.reciprocity import like_the_paint, may_hold_it
+from napari_gfsam.core.reciprocity import is_ground_alone, like_the_paint
 from napari_gfsam.core.roundtrip import PictureShadow
 from napari_gfsam.core.similarity import see_references, similarity_maps, unit_rows, unit_tokens
 from napari_gfsam.core.types import PictureRange, UnitTokens
@@ -82,14 +82,16 @@ class ClassSurvey:
         """
         plain = self._plain.units(tokens)
         values = self._plain.maps(plain)
+        painted = like_the_paint(plain, self._plain.weights)
+        likely = likely and not is_ground_alone(plain, self._plain.ground, painted)
         for reading in self.readings:
             same = reading is self._plain
             units = plain if same else reading.units(tokens)
             maps = values if same else reading.maps(units)
-            painted = like_the_paint(units, reading.weights)
-            if not (likely and may_hold_it(units, reading.ground, painted)):
+            mine = painted if same else like_the_paint(units, reading.weights)
+            if not (likely and mine.any()):
                 maps = replace(maps, allowed=torch.zeros_like(maps.allowed))
-            yield reading.config, TileView(units, maps, plain, values, painted)
+            yield reading.config, TileView(units, maps, plain, values, mine)
 
     def found_again(self, covered: Mapping[int, FloatArray]) -> float:
         """Return how well the references are found from an answer: (grid, grid) shares of cells covered, by tile."""

@@ -125,7 +125,7 @@ class EncodedClass:
     references
         The references.
     ground
-        (n, C) raw tokens of pictures of nothing but the references' unpainted pixels, where tiles may be empty.
+        (n, C) raw tokens of the references without the class, where tiles may be empty.
     """
 
     spec: ClassSpec
