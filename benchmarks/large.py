@@ -126,7 +126,7 @@ def write_repeated(path: Path, rgb: np.ndarray, side: int, corner: int) -> None:
 
     The noise is like the picture's ground; it makes every tile another one, for what was encoded once is known.
     """
-    mapped = tifffile.memmap(path, shape=(side, side, 3), dtype=np.uint8, photometric="rgb")
+    offset = tifffile.memmap(path, shape=(side, side, 3), dtype=np.uint8, photometric="rgb").offset
     middle, spread = np.median(rgb), np.ptp(np.quantile(rgb, (0.1, 0.5)))
     cells = np.tile(rgb, (1, -(-corner // rgb.shape[1]), 1))[:, :corner].astype(np.float32)
     rng = np.random.default_rng(0)
@@ -136,8 +136,8 @@ def write_repeated(path: Path, rgb: np.ndarray, side: int, corner: int) -> None:
         rows = middle + noise.repeat(3, axis=2)
         if top < corner:
             rows[:, :corner] = cells[places % len(cells)] + noise[:, :corner] / 4
-        mapped[places] = rows.clip(0, 255)
-        mapped.flush()
+        # Mapped for every band anew: pages that were written would count as memory of the process.
+        np.memmap(path, np.uint8, "r+", offset, (side, side, 3))[places] = rows.clip(0, 255)
 
 
 def write_page(found: dict[str, Any]) -> None:
