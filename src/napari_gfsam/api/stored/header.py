@@ -121,7 +121,7 @@ class TiledHeader:
 
 @dataclass(frozen=True, slots=True)
 class ReferenceClass:
-    """A class of the references: its `ClassSpec`, and which pictures' tokens show it and nothing but ground."""
+    """A class of the references: its `ClassSpec`, and which pictures' tokens show it, and which ground alone."""
 
     id: int
     name: str

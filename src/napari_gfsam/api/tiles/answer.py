@@ -57,8 +57,8 @@ class TiledAnswer:
     tiles
         Numbers of the tiles that were read: those with a likely cell and one that is like the paint.
     strange
-        Numbers of those with a likely cell and none that is like the paint: whatever could be found in them would be
-        turned down, so that they say as little as tiles that were read in vain.
+        Numbers of those with a likely cell and none that is like the paint, or only as ground alone is: they say as
+        little as tiles that were read in vain.
     scores
         By class id, how well the references are found again from the answer, in [0, 1].
     seams
