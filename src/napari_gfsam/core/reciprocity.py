@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 #: Share of a cluster's accepted area that must be nearest to painted tokens.
 LEAST_PAINTED = 0.1
 #: Share of a tile's cells like the paint that must not be nearer to ground alone: 0 where it is empty, 0.14 and more of
-#: 95 pictures and parts of pictures of ten sets.
+#: 92 pictures and parts of pictures of ten sets.
 LEAST_SHOWN = 0.02
 
 
