@@ -30,6 +30,14 @@ def test_grown_entries_count():
     assert cache.nbytes == 10
 
 
+def test_what_is_only_looked_at_does_not_stay():
+    cache = FeatureCache(20)
+    assert cache.peek("a", lambda: Held(10)).nbytes == 10
+    assert "a" not in cache
+    kept = cache.get("a", lambda: Held(10))
+    assert cache.peek("a", lambda: Held(1)) is kept
+
+
 def test_newest_stays_even_when_too_large():
     cache = FeatureCache(0)
     assert cache.get("a", lambda: Held(10)).nbytes == 10

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from napari_gfsam.core.reciprocity import found_both_ways, like_the_paint, turn_down_strangers
+from napari_gfsam.core.reciprocity import found_both_ways, is_ground_alone, like_the_paint, turn_down_strangers
 from napari_gfsam.core.types import GridWeights, MaskGraph, MaskSamples, Status, UnitTokens
 
 UNITS = UnitTokens(torch.eye(4), (torch.eye(4),))
@@ -34,6 +34,18 @@ def test_cells_are_like_the_paint_by_their_nearest_token_that_counts():
     unpainted = [GridWeights(torch.tensor([1.0, 0, 0, 0]), torch.tensor([0.0, 0, 1, 1]))]  # the second is ignored
     found = like_the_paint(UnitTokens(target, UNITS.references), unpainted)
     np.testing.assert_array_equal(found, [[True, True], [False, False]])
+
+
+def test_a_tile_is_ground_alone_where_all_is_nearer_to_it_than_to_the_references():
+    ground, other = torch.tensor([[0.8, 0.6, 0, 0]]), torch.tensor([[0.0, 0, 0, 1]])
+    empty = UnitTokens(ground.expand(4, 4), UNITS.references)
+    everywhere = like_the_paint(empty, WEIGHTS)
+    assert everywhere.all()
+    assert is_ground_alone(empty, (ground,), everywhere)
+    assert not is_ground_alone(empty, (ground, other), everywhere)
+    assert not is_ground_alone(empty, (), everywhere)
+    assert not is_ground_alone(empty, (ground,), np.zeros((2, 2), dtype=bool))
+    assert not is_ground_alone(UNITS, (ground,), PAINTED)  # the painted cell is the reference's own
 
 
 def test_a_cluster_away_from_the_paint_is_turned_down_and_one_on_it_is_kept():

@@ -181,8 +181,16 @@ class Backend:
         """Return the (grid * grid, C) float32 tokens of a (1024, 1024, 3) picture."""
         return self.tokens_of([model_input])[0]
 
-    def tokens_of(self, model_inputs: Sequence[NDArray[np.uint8]]) -> list[Tensor]:
-        """Return the (grid * grid, C) float32 tokens of several pictures, those not known yet made in one batch."""
+    def tokens_of(self, model_inputs: Sequence[NDArray[np.uint8]], *, keep: bool = True) -> list[Tensor]:
+        """Return the (grid * grid, C) float32 tokens of several pictures, those not known yet made in one batch.
+
+        Parameters
+        ----------
+        model_inputs
+            (1024, 1024, 3) each.
+        keep
+            Whether they go into the cache.
+        """
         encoder = self.encoder
         keys = [("tokens", content_hash(picture), *_identity(encoder)) for picture in model_inputs]
         for key in keys:
@@ -191,7 +199,7 @@ class Backend:
         def make(batch: NDArray[np.uint8]) -> list[Tokens]:
             return [Tokens(rows) for rows in encoder.encode(batch)]
 
-        return [tokens.values for tokens in self._known(keys, model_inputs, make)]
+        return [tokens.values for tokens in self._known(keys, model_inputs, make, keep=keep)]
 
     def identity(self) -> tuple[str, str, int]:
         """Return what tokens depend on beside the picture: hash of the weights, precision, version of the resize."""
@@ -219,19 +227,19 @@ class Backend:
         place = self.device.name if self.device.name.startswith("cuda") else "cpu"
         self._cache.get(key, lambda: Tokens(offered.values.to(place)))
 
-    def bank(self, model_input: NDArray[np.uint8]) -> MaskBank:
-        """Return the masks of a (1024, 1024, 3) picture, its embedding made now if it was not."""
-        return self.banks_of([model_input])[0]
+    def bank(self, model_input: NDArray[np.uint8], *, keep: bool = True) -> MaskBank:
+        """Return the masks of a (1024, 1024, 3) picture, its embedding made now if it was not; `keep` as above."""
+        return self.banks_of([model_input], keep=keep)[0]
 
-    def banks_of(self, model_inputs: Sequence[NDArray[np.uint8]]) -> list[MaskBank]:
-        """Return the masks of several pictures, embeddings not known yet made in one batch."""
+    def banks_of(self, model_inputs: Sequence[NDArray[np.uint8]], *, keep: bool = True) -> list[MaskBank]:
+        """Return the masks of several pictures, embeddings not known yet made in one batch; `keep` as above."""
         segmenter = self.segmenter
         keys = [("masks", content_hash(picture), *_identity(segmenter)) for picture in model_inputs]
 
         def make(batch: NDArray[np.uint8]) -> list[MaskBank]:
             return [self.bank_of(embedding) for embedding in segmenter.embed(batch)]
 
-        return self._known(keys, model_inputs, make)
+        return self._known(keys, model_inputs, make, keep=keep)
 
     def bank_of(self, embedding: Tensor) -> MaskBank:
         """Return an empty bank of masks over one row of what the segmenter's `embed` gave; loads no model."""
@@ -253,7 +261,12 @@ class Backend:
         return MaskBank(decode, batch=batch, held_bytes=kept.nbytes, embedding=kept)
 
     def _known(
-        self, keys: Sequence[Hashable], pictures: Sequence[NDArray[np.uint8]], make: Callable[..., Iterable[Any]]
+        self,
+        keys: Sequence[Hashable],
+        pictures: Sequence[NDArray[np.uint8]],
+        make: Callable[..., Iterable[Any]],
+        *,
+        keep: bool,
     ) -> list[Any]:
         """Return the cache's entries; those that it lacks are made in one batch, on a CPU one by one."""
         import numpy as np
@@ -267,7 +280,8 @@ class Backend:
         def entry(key: Hashable, picture: NDArray[np.uint8]) -> Any:
             return made[key] if key in made else next(iter(make(picture[None])))
 
-        return [self._cache.get(key, partial(entry, key, picture)) for key, picture in zip(keys, pictures, strict=True)]
+        found = self._cache.get if keep else self._cache.peek
+        return [found(key, partial(entry, key, picture)) for key, picture in zip(keys, pictures, strict=True)]
 
 
 def _identity(model: DinoEncoder | MaskModel) -> tuple[str, str, int]:

@@ -52,6 +52,12 @@ class FeatureCache:
             self._shrink()
         return entry
 
+    def peek(self, key: Hashable, make: Callable[[], Entry]) -> Entry:
+        """Return the entry of `key`, made if it is not there; it is neither put in nor counted as used."""
+        with self._lock:
+            known = self._entries.get(key)
+        return cast("Entry", known) if known is not None else make()
+
     def __contains__(self, key: Hashable) -> bool:
         """Tell whether an entry is there, without using it."""
         return key in self._entries

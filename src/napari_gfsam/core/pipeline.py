@@ -179,6 +179,11 @@ class TileView:
     values: SimilarityMaps
     painted: BoolArray
 
+    @property
+    def may_hold_it(self) -> bool:
+        """Whether any cell may get a prompt."""
+        return bool(self.maps.allowed.any())
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TileReading:

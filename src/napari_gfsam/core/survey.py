@@ -8,12 +8,13 @@ stretched here from its own minimum (no higher than the picture's middle, or a t
 over no less than a share of what tiles of the picture span.
 
 Every tile is seen twice: `count` takes its channel norms in, then `look` its maps; after that `is_likely` tells whether
-it is to be read, and `views` has all that `pipeline.read_tile` wants.
+anything is likely in it, and `views` has all that `pipeline.read_tile` wants. A view allows no prompt where nothing is
+like the paint, or only as ground alone is (`core.reciprocity`).
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,7 +22,7 @@ import torch
 
 from napari_gfsam.core.pipeline import TileView
 from napari_gfsam.core.points import point_map, proposal
-from napari_gfsam.core.reciprocity import like_the_paint
+from napari_gfsam.core.reciprocity import is_ground_alone, like_the_paint
 from napari_gfsam.core.roundtrip import PictureShadow
 from napari_gfsam.core.similarity import see_references, similarity_maps, unit_rows, unit_tokens
 from napari_gfsam.core.types import PictureRange, UnitTokens
@@ -75,16 +76,22 @@ class ClassSurvey:
         return any(reading.is_likely(tokens) for reading in self.readings)
 
     def views(self, tokens: Tensor, *, likely: bool = True) -> Iterator[tuple[GFSAMConfig, TileView]]:
-        """Yield, for every reading, its settings and a tile's view; where the class is not likely it gets no prompt."""
+        """Yield, for every reading, its settings and a tile's view.
+
+        Where the class is not likely, or whatever is there would be turned down, it gets no prompt.
+        """
         plain = self._plain.units(tokens)
         values = self._plain.maps(plain)
+        painted = like_the_paint(plain, self._plain.weights)
+        likely = likely and not is_ground_alone(plain, self._plain.ground, painted)
         for reading in self.readings:
             same = reading is self._plain
             units = plain if same else reading.units(tokens)
             maps = values if same else reading.maps(units)
-            if not likely:
+            mine = painted if same else like_the_paint(units, reading.weights)
+            if not (likely and mine.any()):
                 maps = replace(maps, allowed=torch.zeros_like(maps.allowed))
-            yield reading.config, TileView(units, maps, plain, values, like_the_paint(units, reading.weights))
+            yield reading.config, TileView(units, maps, plain, values, mine)
 
     def found_again(self, covered: Mapping[int, FloatArray]) -> float:
         """Return how well the references are found from an answer: (grid, grid) shares of cells covered, by tile."""
@@ -110,8 +117,10 @@ class _Reading:
         self.weights = [reference.weights for reference in encoded.references]
         self._references = encoded.references
         self._seen = see_references(encoded.references, config)
+        self.ground = tuple(self.units(rows.to(self._seen.units[0].device)).target for rows in encoded.ground)
         self._squares: Tensor | None = None
         self._limits: list[tuple[Limits, Limits]] = []
+        self._spreads: tuple[_Spread, ...] = ()
 
     def count(self, tokens: Tensor) -> None:
         if self.config.feature_norm == "token":
@@ -135,19 +144,38 @@ class _Reading:
 
     def is_likely(self, tokens: Tensor) -> bool:
         maps = self.maps(self.units_in_picture(tokens))
-        every, own = np.array(self._limits), self._limits_of(maps)
-        picture = PictureRange(*(_range(every[:, k], own[k]) for k in range(2)))
+        picture = PictureRange(*map(_range, self._spread(), self._limits_of(maps)))
         return float(point_map(maps, self.config, picture).sum()) >= 1
+
+    def _spread(self) -> tuple[_Spread, ...]:
+        """Return the spread of both maps over all tiles, found once."""
+        if not self._spreads:
+            every = np.array(self._limits)
+            self._spreads = tuple(_Spread.of(every[:, k]) for k in range(2))
+        return self._spreads
 
     def _limits_of(self, maps: SimilarityMaps) -> tuple[Limits, Limits]:
         return _limits(proposal(maps, self.config)), _limits(maps.negative_mean)
 
 
-def _range(every: FloatArray, own: Limits) -> Limits:
-    """Stretch one map of a tile; `every` has (tiles, 2) limits of all."""
-    usual = float(np.quantile(every[:, 1] - every[:, 0], USUAL))
-    low = min(own[0], float(every[:, 0].min() + every[:, 1].max()) / 2)
-    return low, max(own[1], low + LEAST_SHARE * usual)
+@dataclass(frozen=True, slots=True)
+class _Spread:
+    """What one map spans over the tiles of a picture: usually in a tile, and the middle of its range over all."""
+
+    usual: float
+    middle: float
+
+    @classmethod
+    def of(cls, every: FloatArray) -> _Spread:
+        """Return it of the (tiles, 2) limits of all."""
+        usual = float(np.quantile(every[:, 1] - every[:, 0], USUAL))
+        return cls(usual, float(every[:, 0].min() + every[:, 1].max()) / 2)
+
+
+def _range(spread: _Spread, own: Limits) -> Limits:
+    """Stretch one map of a tile."""
+    low = min(own[0], spread.middle)
+    return low, max(own[1], low + LEAST_SHARE * spread.usual)
 
 
 def _limits(values: Tensor) -> Limits:

@@ -116,10 +116,21 @@ class UnitTokens:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EncodedClass:
-    """A class with every encoded reference that shows it."""
+    """A class with every encoded reference that shows it.
+
+    Parameters
+    ----------
+    spec
+        The class.
+    references
+        The references.
+    ground
+        (n, C) raw tokens of the references without the class, where tiles may be empty.
+    """
 
     spec: ClassSpec
     references: tuple[ReferenceFeatures, ...]
+    ground: tuple[Tensor, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

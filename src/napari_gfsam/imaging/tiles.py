@@ -129,10 +129,16 @@ class TileGrid:
 
     def neighbours(self, tile: Tile) -> tuple[Tile, ...]:
         """Return the other tiles that share pixels with a tile, by number."""
-        rows = [i for i, top in enumerate(self.rows) if abs(top - tile.top) < tile.height]
-        columns = [j for j, left in enumerate(self.columns) if abs(left - tile.left) < tile.width]
-        numbers = (i * len(self.columns) + j for i in rows for j in columns)
-        return tuple(self[number] for number in numbers if number != tile.number)
+        return tuple(other for other in self.touching(tile.box) if other.number != tile.number)
+
+    def touching(self, box: Box) -> tuple[Tile, ...]:
+        """Return the tiles that share pixels with a box of the picture, by number."""
+        height, width = self.tile_shape
+        rows, columns = (
+            [place for place, start in enumerate(starts) if part.start - side < start < part.stop]
+            for starts, side, part in zip((self.rows, self.columns), (height, width), box, strict=True)
+        )
+        return tuple(self[row * len(self.columns) + column] for row in rows for column in columns)
 
     def owner(self, point_yx: tuple[float, float]) -> Tile:
         """Return the tile in which a point of the picture lies most central; the first of several."""

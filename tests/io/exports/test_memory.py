@@ -15,7 +15,17 @@ from tests.io.exports import scenes
 
 SIDE = 3000
 #: Bytes a pixel beside labels of one byte a pixel: of formats of single objects one number, and pieces of one class.
-MOST = {"tiff": 1, "png": 3, "geotiff": 1, "ome-zarr": 2, "npz": 11, "geopackage": 1, "geojson": 1, "coco": 11}
+MOST = {
+    "tiff": 1,
+    "png": 3,
+    "geotiff": 1,
+    "ome-zarr": 2,
+    "npz": 11,
+    "geopackage": 1,
+    "geojson": 1,
+    "yolo": 1,
+    "coco": 11,
+}
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +58,12 @@ def test_an_export_holds_few_copies(large, tmp_path, format_id):
         export(format_id, [sheet], tmp_path / "large")
 
     assert peak(work) / large.size < MOST[format_id] + 2  # and two parts of a million values of eight bytes
+
+
+def test_instances_are_matched_with_classes_in_parts(large):
+    instances = large + np.arange(SIDE, dtype=np.int32)[:, None] // 100
+    sheet = label_sheet(large, "a", instances=instances)
+    assert peak(lambda: objects_of(sheet)) / large.size < 11 + 6  # and parts of a million pairs
 
 
 def test_a_hash_is_the_same_in_parts_as_in_one(large):

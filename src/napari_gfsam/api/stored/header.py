@@ -87,8 +87,8 @@ class TiledHeader:
         Of the picture.
     tiling
         How it was cut.
-    content, read
-        Numbers of the tiles that have content, and of those that were read.
+    content, read, strange
+        Numbers of the tiles that have content, of those that were read, and of those that are strange to the paint.
     classes
         In the order of the answer.
     models, settings, references, target, recipe, decisions, seconds
@@ -106,6 +106,7 @@ class TiledHeader:
     tiling: TilingRecord
     content: tuple[int, ...]
     read: tuple[int, ...]
+    strange: tuple[int, ...]
     classes: tuple[TiledClassHeader, ...]
     models: tuple[ModelRecord, ...]
     config: Mapping[str, str | int | None]
@@ -120,12 +121,13 @@ class TiledHeader:
 
 @dataclass(frozen=True, slots=True)
 class ReferenceClass:
-    """A class of the references: its `ClassSpec`, and which pictures' tokens show it."""
+    """A class of the references: its `ClassSpec`, and which pictures' tokens show it, and which ground alone."""
 
     id: int
     name: str
     negative: bool
     pictures: tuple[int, ...]
+    ground: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,8 @@ from napari_gfsam.core.types import ClassSpec, EncodedClass, GridWeights, Refere
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from torch import Tensor
+
     from napari_gfsam.api.stored.file import Arrays
 
 
@@ -19,14 +21,18 @@ def pack(classes: Sequence[EncodedClass]) -> tuple[ReferencesHeader, Arrays]:
     arrays: Arrays = {}
     numbers: dict[int, int] = {}
     packed = []
+
+    def numbered(tokens: Tensor) -> int:
+        number = numbers.setdefault(id(tokens), len(numbers))
+        arrays[f"tokens.{number}"] = array_of(tokens)
+        return number
+
     for encoded in classes:
-        spec, pictures = encoded.spec, []
+        spec = encoded.spec
         for k, reference in enumerate(encoded.references):
-            number = numbers.setdefault(id(reference.tokens), len(numbers))
-            arrays[f"tokens.{number}"] = array_of(reference.tokens)
             put(arrays, f"{spec.id}.{k}", reference.weights)
-            pictures.append(number)
-        packed.append(ReferenceClass(spec.id, spec.name, spec.negative, tuple(pictures)))
+        pictures = tuple(numbered(reference.tokens) for reference in encoded.references)
+        packed.append(ReferenceClass(spec.id, spec.name, spec.negative, pictures, tuple(map(numbered, encoded.ground))))
     return ReferencesHeader(REFERENCES, tuple(packed)), arrays
 
 
@@ -46,6 +52,7 @@ def unpack(header: ReferencesHeader, arrays: Arrays) -> tuple[EncodedClass, ...]
                 ReferenceFeatures(tokens[f"tokens.{number}"], take(arrays, f"{found.id}.{k}", GridWeights, tensor_of))
                 for k, number in enumerate(found.pictures)
             ),
+            tuple(tokens[f"tokens.{number}"] for number in found.ground),
         )
         for found in header.classes
     )

@@ -70,9 +70,9 @@ class StoredBackend:
 
         return StoredBank(embedding, lambda kept: self.get().bank_of(kept), list)
 
-    def bank(self, picture: NDArray[np.uint8]) -> MaskBank:
+    def bank(self, picture: NDArray[np.uint8], *, keep: bool = True) -> MaskBank:
         """Return the masks of a picture that was not encoded yet."""
-        return self.get().bank(picture)
+        return self.get().bank(picture, keep=keep)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +175,7 @@ def _answer(header: TiledHeader, arrays: Arrays, scene: TiledScene) -> TiledAnsw
         scene,
         GFSAMConfig().with_settings(**header.config),
         header.read,
+        header.strange,
         {one.id: one.score for one in header.classes},
         {one.id: _take_seams(arrays, one.id) for one in header.classes},
     )
@@ -197,6 +198,7 @@ def _header(prediction: TiledPrediction, references_file: str) -> TiledHeader:
         tiling=tiling,
         content=scene.tiles,
         read=answer.tiles,
+        strange=answer.strange,
         classes=tuple(TiledClassHeader(class_id, score) for class_id, score in answer.scores.items()),
         models=scene.run.backend.records,
         config=answer.config.as_dict(),

@@ -9,13 +9,13 @@ that sees it whole.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from napari_gfsam.api.tiles.planes import Plane
 from napari_gfsam.core.types import Status
-from napari_gfsam.imaging import Tile
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from napari_gfsam.core.config import GFSAMConfig
     from napari_gfsam.core.frames import Frame
     from napari_gfsam.core.types import ClassTrace
+    from napari_gfsam.imaging import Tile
     from napari_gfsam.imaging.tiles import Box, Size
 
     Traces = Mapping[int, ClassTrace]
@@ -43,7 +44,7 @@ LEAST_WEIGHT = 1e-6
 ENOUGH = 1 / 3
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class TiledAnswer:
     """The tiles of a picture as they were read.
 
@@ -54,7 +55,10 @@ class TiledAnswer:
     config
         The settings, as tiles are read with them.
     tiles
-        Numbers of the tiles that were read: those with a likely cell.
+        Numbers of the tiles that were read: those with a likely cell and one that is like the paint.
+    strange
+        Numbers of those with a likely cell and none that is like the paint, or only as ground alone is: they say as
+        little as tiles that were read in vain.
     scores
         By class id, how well the references are found again from the answer, in [0, 1].
     seams
@@ -64,6 +68,7 @@ class TiledAnswer:
     scene: TiledScene
     config: GFSAMConfig
     tiles: tuple[int, ...]
+    strange: tuple[int, ...]
     scores: Mapping[int, float]
     seams: Mapping[int, Seams]
 
@@ -72,21 +77,29 @@ class TiledAnswer:
         return self.scene.store.traces(tile)
 
     def trust(self, tile: int) -> dict[int, float]:
-        """Return by class id how much a tile's vote counts, above 0; one that was not read counts like the picture."""
-        known = self.scene.store.scores(tile) if tile in self.tiles else self.scores
+        """Return by class id how much a tile's vote counts, above 0; without likely cells, like the picture."""
+        if tile in self._strange:
+            return dict.fromkeys(self.scores, LEAST_WEIGHT)
+        known = self.scene.store.scores(tile) if self.was_read(tile) else self.scores
         return {class_id: known[class_id] + LEAST_WEIGHT for class_id in self.scores}
+
+    def was_read(self, tile: int) -> bool:
+        """Tell whether a tile has traces of the stages' own."""
+        return tile in self._read
+
+    @cached_property
+    def _read(self) -> frozenset[int]:
+        return frozenset(self.tiles)
+
+    @cached_property
+    def _strange(self) -> frozenset[int]:
+        return frozenset(self.strange)
 
     def frame(self, tile: int) -> Frame:
         """Return the frame of a tile."""
         from napari_gfsam.core.frames import Frame
 
         return Frame(*self.scene.grid[tile].shape, self.scene.run.backend.encoder.grid)
-
-    def touching(self, box: Box) -> list[Tile]:
-        """Return the tiles that share pixels with a box of the picture, read or not."""
-        top, left = box[0].start, box[1].start
-        around = Tile(-1, top, left, box[0].stop - top, box[1].stop - left)
-        return [tile for tile in self.scene.grid if tile.overlap(around)]
 
     def holding(self, point_yx: tuple[float, float], also: Iterable[int] = ()) -> list[int]:
         """Return the tiles with an answer (or `also`) that hold a point, that in which it is most central first."""
@@ -144,8 +157,8 @@ def paint_all(answer: TiledAnswer) -> tuple[Plane, Plane]:
 def paint_box(answer: TiledAnswer, edited: Edited, box: Box) -> tuple[LabelArray, FloatArray]:
     """Return labels and confidence of a box of the picture: the vote of all tiles that reach into it."""
     shape = (box[0].stop - box[0].start, box[1].stop - box[1].start)
-    read, ballot = set(answer.tiles), _Ballot(shape, answer.scores)
-    for tile in answer.touching(box):
+    ballot = _Ballot(shape, answer.scores)
+    for tile in answer.scene.grid.touching(box):
         part = _shared(tile, box)
         rows, columns = (
             slice(one.start - edge.start, one.stop - edge.start) for one, edge in zip(part, box, strict=True)
@@ -155,7 +168,7 @@ def paint_box(answer: TiledAnswer, edited: Edited, box: Box) -> tuple[LabelArray
         if tile.number in edited:
             found = answer.merged(tile.number, edited[tile.number])
             ballot.vote(voter, found.labels[inside], found.confidence[inside], found.by_hand[inside])
-        elif tile.number in read:
+        elif answer.was_read(tile.number):
             ballot.vote(voter, *answer.scene.store.answer(tile.number, inside))
         else:
             ballot.abstain(voter)

@@ -13,6 +13,9 @@ from napari_gfsam.imaging import TileGrid, to_model_input
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from numpy.typing import NDArray
+    from torch import Tensor
+
     from napari_gfsam.api.backend import Backend
     from napari_gfsam.api.reference import Reference
     from napari_gfsam.core.config import GFSAMConfig
@@ -22,6 +25,8 @@ if TYPE_CHECKING:
 
 #: Every token of a target is compared with every token of a reference: more tiles cost time and tell little more.
 MOST_TILES = 6
+#: Pixels around paint that do not count as ground.
+AROUND = 4
 
 
 def cut_classes(
@@ -45,15 +50,38 @@ def cut_classes(
     from napari_gfsam.core.types import EncodedClass, ReferenceFeatures
 
     shown: dict[ClassSpec, list[ReferenceFeatures]] = {}
+    ground: dict[ClassSpec, list[Tensor]] = {}
     for reference in references:
         tiles = best_painted(reference, view)
         inputs = [to_model_input(reference.rgb[tile.box]) for tile in tiles]
         tokens = torch.cat(backend.tokens_of(inputs))
+        nothing = backend.tokens_of([to_model_input(rgb) for rgb in without_paint(reference)])
         for spec in reference.classes:
             weights = _weights(reference, spec.id, tiles, backend.encoder.grid, settings)
             if bool(weights.foreground.any()):
                 shown.setdefault(spec, []).append(ReferenceFeatures(tokens, weights))
-    return tuple(EncodedClass(spec, tuple(shown[spec])) for spec in sorted(shown, key=lambda spec: spec.id))
+                ground.setdefault(spec, []).extend(nothing)
+    specs = sorted(shown, key=lambda spec: spec.id)
+    return tuple(EncodedClass(spec, tuple(shown[spec]), tuple(ground[spec])) for spec in specs)
+
+
+def without_paint(reference: Reference) -> list[NDArray[np.uint8]]:
+    """Return what a reference looks like without paint, none where all is painted.
+
+    Returns
+    -------
+    Two (H, W, 3) pictures of its unpainted pixels: all drawn by chance, and only those on paint and around it, for what
+    has a texture is unlike the first, and what was cut out of it leaves traces in the second.
+    """
+    from scipy import ndimage
+
+    ground = counted_pixels(reference.labels, reference.ignore, reference.region_yx) & (reference.labels == 0)
+    around = ndimage.binary_erosion(ground, iterations=AROUND, border_value=1)
+    ground = around if around.any() else ground
+    if not ground.any():
+        return []
+    drawn = np.random.default_rng(0).choice(reference.rgb[ground], ground.shape)
+    return [drawn, np.where(ground[..., None], reference.rgb, drawn)]
 
 
 def best_painted(reference: Reference, view: Size) -> list[Tile]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,7 +14,7 @@ from napari_gfsam.imaging import ImageError, to_model_input, to_rgb
 from napari_gfsam.imaging.source import settled, source_of
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Generator, Iterable, Iterator
 
     from numpy.typing import NDArray
 
@@ -26,11 +26,14 @@ if TYPE_CHECKING:
     from napari_gfsam.core.arrays import FloatArray
     from napari_gfsam.core.config import GFSAMConfig
     from napari_gfsam.core.masks import MaskBank
-    from napari_gfsam.core.pipeline import Event, TileReading
+    from napari_gfsam.core.pipeline import Event, TileReading, TileView
     from napari_gfsam.core.survey import ClassSurvey
     from napari_gfsam.core.types import ClassTrace, EncodedClass, ImageFeatures
     from napari_gfsam.imaging import PictureSource, PixelRecipe, Tile, TileGrid
     from napari_gfsam.io.records import InputRecord
+
+#: Tiles that fit into the cache with their embeddings and masks, some 40 MB a tile.
+FEW = 12
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,6 +71,14 @@ class TiledScene:
     store: TileStore
     tiles: tuple[int, ...]
 
+    @property
+    def is_small(self) -> bool:
+        """Whether the cache can hold what was computed of all tiles, for another run over the same picture.
+
+        Of more tiles nothing would be left by the time they are asked for again: it lies in the store only.
+        """
+        return len(self.grid) <= FEW
+
     def again(self) -> TiledScene:
         """Return a scene for another reading of the same target: the tokens are there, traces are put beside."""
         return replace(self, store=self.store.sibling())
@@ -95,7 +106,7 @@ class TiledScene:
         picture = self.model_input(tile)
         if picture is None:
             raise ImageError("This part of the picture has one value everywhere, so there is nothing to outline.")
-        bank = self.run.backend.bank(picture)
+        bank = self.run.backend.bank(picture, keep=self.is_small)
         if bank.embedding is not None:
             self.store.put_embedding(tile.number, bank.embedding)
         return bank
@@ -136,10 +147,11 @@ def read_picture(scene: TiledScene, settings: GFSAMConfig) -> Generator[Event, N
     config = settings.with_settings(fallback="none")
     surveys = [ClassSurvey(encoded, config) for encoded in scene.classes]
     _survey(scene, surveys)
-    covered, tiles = yield from _read_tiles(scene, surveys)
-    scores = {survey.encoded.spec.id: survey.found_again(covered[survey.encoded.spec.id]) for survey in surveys}
-    seams = find_seams(scene.grid, tiles, scene.store.traces)
-    answer = TiledAnswer(scene, config, tiles, scores, {key: seams.get(key, NO_SEAMS) for key in scores})
+    found = yield from _read_tiles(scene, surveys)
+    scores = {survey.encoded.spec.id: survey.found_again(found.covered[survey.encoded.spec.id]) for survey in surveys}
+    seams = find_seams(scene.grid, found.read, scene.store.traces)
+    of_class = {key: seams.get(key, NO_SEAMS) for key in scores}
+    answer = TiledAnswer(scene, config, tuple(found.read), tuple(found.strange), scores, of_class)
     return first_prediction(answer, settings)
 
 
@@ -159,7 +171,7 @@ def _encoded(
     for tile in grid:
         picture = scene.model_input(tile)
         if picture is not None:
-            store.put_tokens(tile.number, run.backend.tokens_of([picture])[0])
+            store.put_tokens(tile.number, run.backend.tokens_of([picture], keep=scene.is_small)[0])
             tiles.append(tile.number)
         yield TilesDone("encoded", tile.number + 1, len(grid))
     if not tiles:
@@ -181,45 +193,58 @@ def _survey(scene: TiledScene, surveys: list[ClassSurvey]) -> None:
             survey.look(number, tokens)
 
 
-#: By class id, by tile: the (grid, grid) share of every cell that the answer covers.
-Covered = dict[int, dict[int, "FloatArray"]]
+@dataclass(frozen=True, slots=True, eq=False)
+class _Found:
+    """What the tiles gave so far.
+
+    Parameters
+    ----------
+    covered
+        By class id, by tile: the (grid, grid) share of every cell that the answer covers.
+    read, strange
+        As in `TiledAnswer`.
+    """
+
+    covered: dict[int, dict[int, FloatArray]]
+    read: list[int] = field(default_factory=list)
+    strange: list[int] = field(default_factory=list)
 
 
-def _read_tiles(
-    scene: TiledScene, surveys: list[ClassSurvey]
-) -> Generator[Event, None, tuple[Covered, tuple[int, ...]]]:
-    """Read every tile with a likely cell; return what the answers cover, and which were read."""
+def _read_tiles(scene: TiledScene, surveys: list[ClassSurvey]) -> Generator[Event, None, _Found]:
+    """Read every tile in which anything can be found."""
     from napari_gfsam.core.pipeline import TilesDone
 
-    covered: Covered = {survey.encoded.spec.id: {} for survey in surveys}
-    tiles = []
+    found = _Found({survey.encoded.spec.id: {} for survey in surveys})
     for done, number in enumerate(scene.tiles, 1):
-        if (yield from _read_tile(scene, scene.grid[number], surveys, covered)):
-            tiles.append(number)
+        yield from _read_tile(scene, scene.grid[number], surveys, found)
         yield TilesDone("read", done, len(scene.tiles))
-    return covered, tuple(tiles)
+    return found
 
 
 def _read_tile(
-    scene: TiledScene, tile: Tile, surveys: list[ClassSurvey], covered: Covered
-) -> Generator[Event, None, bool]:
-    """Read a tile where any class is likely in it; tell whether it was."""
+    scene: TiledScene, tile: Tile, surveys: list[ClassSurvey], found: _Found
+) -> Generator[Event, None, None]:
+    """Read a tile where any class is likely in it and not all of it is strange to the paint."""
     features = scene.features(tile)
     likely = [survey.is_likely(features.tokens) for survey in surveys]
     if not any(likely):
-        return False
+        return
+    seen = [tuple(one.views(features.tokens, likely=wanted)) for one, wanted in zip(surveys, likely, strict=True)]
+    if not any(view.may_hold_it for views in seen for _, view in views):
+        found.strange.append(tile.number)
+        return
     bank = scene.bank(tile)
     traces: list[ClassTrace] = []
-    for survey, wanted in zip(surveys, likely, strict=True):
-        best = yield from _best_reading(features, survey, bank, likely=wanted)
+    for survey, views in zip(surveys, seen, strict=True):
+        best = yield from _best_reading(features, survey.encoded, bank, views)
         traces.append(best.trace)
-        covered[survey.encoded.spec.id][tile.number] = best.covered
+        found.covered[survey.encoded.spec.id][tile.number] = best.covered
     scene.store.put_traces(tile.number, traces)
-    return True
+    found.read.append(tile.number)
 
 
 def _best_reading(
-    features: ImageFeatures, survey: ClassSurvey, bank: MaskBank, *, likely: bool
+    features: ImageFeatures, encoded: EncodedClass, bank: MaskBank, views: Iterable[tuple[GFSAMConfig, TileView]]
 ) -> Generator[Event, None, TileReading]:
     """Read a class in a tile in every reading; return the one in which answer and paint find each other best.
 
@@ -228,6 +253,6 @@ def _best_reading(
     from napari_gfsam.core.pipeline import read_tile
 
     found = []
-    for config, view in survey.views(features.tokens, likely=likely):
-        found.append((yield from read_tile(features, survey.encoded, config, bank, view)))
+    for config, view in views:
+        found.append((yield from read_tile(features, encoded, config, bank, view)))
     return max(found, key=lambda reading: reading.trace.found_again)

@@ -19,6 +19,8 @@ from napari_gfsam.core.types import ACCEPTED
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from numpy.typing import NDArray
+
     from napari_gfsam.core.arrays import BoolArray, FloatArray, IntArray
     from napari_gfsam.core.types import ClassTrace
     from napari_gfsam.imaging import Tile, TileGrid
@@ -79,7 +81,7 @@ def find_seams(
         mine = {class_id: _clusters(grid, tile, trace) for class_id, trace in traces_of(number).items()}
         before = {other.number: other for other in grid.neighbours(tile) if other.number in recent}
         for class_id, clusters in mine.items():
-            found[class_id].add(number, len(clusters.masks))
+            found[class_id].add(number, len(clusters.area))
             for other in before.values():
                 found[class_id].compare(grid, (tile, clusters), (other, recent[other.number][class_id]))
         recent = {old: recent[old] for old in recent if grid[old].top + tile.height > tile.top} | {number: mine}
@@ -92,17 +94,26 @@ class _Clusters:
 
     Parameters
     ----------
-    masks
-        (P, h, w) bool on the lattice.
+    bits
+        (P, h, w / 8) uint8 on the lattice, packed: those of a whole row of tiles are in memory.
+    area
+        (P,) lattice points that each covers.
     cut
         (P,) bool: reaches a border of the tile that lies within the picture.
     accepted
         (P,) bool: part of the answer.
     """
 
-    masks: BoolArray
+    bits: NDArray[np.uint8]
+    area: IntArray
     cut: BoolArray
     accepted: BoolArray
+
+    def inside(self, box: tuple[slice, slice]) -> FloatArray:
+        """(P, points) which points of a box of the lattice each covers."""
+        rows, columns = box
+        found = unpack(self.bits[:, rows])[:, :, columns]
+        return found.reshape(len(found), -1).astype(np.float32)
 
 
 class _Joining:
@@ -120,10 +131,9 @@ class _Joining:
         """Join the clusters of two tiles that agree inside the strip that both see."""
         (tile, mine), (neighbour, theirs) = one, other
         strip = tile.overlap(neighbour)
-        if strip is None or not (len(mine.masks) and len(theirs.masks)):
+        if strip is None or not (len(mine.area) and len(theirs.area)):
             return
-        a = _flat(mine.masks[:, *_on_lattice(grid, tile, strip)])
-        b = _flat(theirs.masks[:, *_on_lattice(grid, neighbour, strip)])
+        a, b = mine.inside(_on_lattice(grid, tile, strip)), theirs.inside(_on_lattice(grid, neighbour, strip))
         shared = a @ b.T
         either = a.sum(axis=1)[:, None] + b.sum(axis=1)[None, :] - shared
         agree = (shared > 0) & (shared >= AGREE * either) & (mine.accepted[:, None] == theirs.accepted[None, :])
@@ -155,9 +165,8 @@ class _Joining:
 
 def _covered(cut: _Clusters, whole: _Clusters, shared: FloatArray) -> BoolArray:
     """(P, Q) whether a cut cluster lies for the most part under a whole one of the other tile, both accepted."""
-    area = cut.masks.reshape(len(cut.masks), -1).sum(axis=1)
     candidates = (cut.cut & cut.accepted)[:, None] & (~whole.cut & whole.accepted)[None, :]
-    return np.asarray(candidates & (shared > 0) & (shared >= AGREE * area[:, None]))
+    return np.asarray(candidates & (shared > 0) & (shared >= AGREE * cut.area[:, None]))
 
 
 def _clusters(grid: TileGrid, tile: Tile, trace: ClassTrace) -> _Clusters:
@@ -172,7 +181,7 @@ def _clusters(grid: TileGrid, tile: Tile, trace: ClassTrace) -> _Clusters:
         union = unpack(np.bitwise_or.reduce(trace.masks.bits[on if len(on) else members], axis=0))
         masks[cluster] = union[np.ix_(rows, columns)]
         cut[cluster] = _reaches(union, grid.inner_edges(tile))
-    return _Clusters(masks, cut, accepted)
+    return _Clusters(np.packbits(masks, axis=2), masks.sum(axis=(1, 2)), cut, accepted)
 
 
 def _reaches(union: BoolArray, edges: tuple[bool, bool, bool, bool]) -> bool:
@@ -201,7 +210,3 @@ def _on_lattice(grid: TileGrid, tile: Tile, box: tuple[slice, slice]) -> tuple[s
         first = -(-start // step)
         parts.append(slice(-(-part.start // step) - first, -(-part.stop // step) - first))
     return parts[0], parts[1]
-
-
-def _flat(masks: BoolArray) -> FloatArray:
-    return masks.reshape(len(masks), -1).astype(np.float32)

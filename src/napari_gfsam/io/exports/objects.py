@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -99,7 +100,7 @@ def objects_of(sheet: LabelSheet) -> Objects:
         pairs = pairs_of(sheet.labels, instances)
         found = list(zip(pairs.class_id.tolist(), pairs.instance.tolist(), strict=True))
         np.add(numbers, len(found), out=numbers, where=numbers > 0)
-        numbers[pairs.inside] = pairs.place + 1
+        pairs.write_numbers(sheet.labels, instances, numbers)
     found += loose
     kinds = tuple(known[class_id] for class_id, _ in found)
     scores = tuple(sheet.scores.get(one, known[class_id].score) for class_id, one in found)
@@ -112,33 +113,48 @@ class Pairs:
 
     Parameters
     ----------
-    inside
-        Bool, of the labels' shape: where there is both a class and an instance.
-    place
-        (k,) int64 which pair each of those pixels has.
     class_id, instance, pixels
         (n,) int64 by pair, ordered by class and then by instance.
     """
 
-    inside: NDArray[np.bool_]
-    place: NDArray[np.int64]
     class_id: NDArray[np.int64]
     instance: NDArray[np.int64]
     pixels: NDArray[np.int64]
 
+    def write_numbers(
+        self, labels: NDArray[np.integer[Any]], instances: NDArray[np.integer[Any]], into: NDArray[np.int32]
+    ) -> None:
+        """Write the pair of every pixel that has one, counted from 1; all arrays are of one shape."""
+        classes, numbers = np.unique(self.class_id), np.unique(self.instance)
+
+        def coded(class_id: NDArray[Any], instance: NDArray[Any]) -> NDArray[np.int64]:
+            places = np.searchsorted(classes, class_id), np.searchsorted(numbers, instance)
+            return np.asarray(places[0] * len(numbers) + places[1], dtype=np.int64)
+
+        known = coded(self.class_id, self.instance)
+        for mine, theirs, here in zip(in_parts(labels), in_parts(instances), in_parts(into), strict=True):
+            inside = (mine > 0) & (theirs > 0)
+            codes = coded(mine[inside].astype(np.int64), theirs[inside].astype(np.int64))
+            here[inside] = np.searchsorted(known, codes) + 1
+
 
 def pairs_of(labels: NDArray[np.integer[Any]], instances: NDArray[np.integer[Any]]) -> Pairs:
-    """Find the pairs of class and instance.
+    """Find the pairs of class and instance, part by part.
 
     Parameters
     ----------
     labels, instances
         Of any one shape, 0 = none.
     """
-    inside = (labels > 0) & (instances > 0)
-    classes, class_place = np.unique(labels[inside], return_inverse=True)
-    numbers, number_place = np.unique(instances[inside], return_inverse=True)
-    codes = class_place.astype(np.int64) * len(numbers) + number_place
-    found, place, pixels = np.unique(codes, return_inverse=True, return_counts=True)
-    which, number = np.divmod(found, max(1, len(numbers)))
-    return Pairs(inside, place, classes[which].astype(np.int64), numbers[number].astype(np.int64), pixels)
+    found: Counter[tuple[int, int]] = Counter()
+    for mine, theirs in zip(in_parts(labels), in_parts(instances), strict=True):
+        inside = (mine > 0) & (theirs > 0)
+        both = np.stack([mine[inside].astype(np.int64), theirs[inside].astype(np.int64)])
+        order = np.lexsort(both[::-1])
+        both = both[:, order]
+        starts = np.flatnonzero(np.any(np.diff(both, axis=1, prepend=0), axis=0))
+        pixels = np.diff(starts, append=both.shape[1])
+        found.update(dict(zip(zip(*both[:, starts].tolist(), strict=True), pixels.tolist(), strict=True)))
+    pairs = np.array(sorted(found), dtype=np.int64).reshape(-1, 2)
+    counts = np.array([found[class_id, instance] for class_id, instance in pairs.tolist()], dtype=np.int64)
+    return Pairs(pairs[:, 0], pairs[:, 1], counts)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from napari_gfsam.io.exports.objects import objects_of
-from napari_gfsam.io.exports.outlines import outlines_of, polygons_in
+from napari_gfsam.io.exports.outlines import outlined, polygons_in
 from napari_gfsam.io.exports.provenance import ClassBook, Runs, about_program, as_json, class_facts
 
 if TYPE_CHECKING:
@@ -35,8 +34,8 @@ def encode_set(sheets: Iterable[LabelSheet], options: SetOptions) -> Iterator[tu
         book.add(sheet.classes, sheet.name)
         pictures.append(runs.facts(sheet))
         lines: list[str] = []
-        objects = objects_of(sheet)
-        for kind, outline in zip(objects.kinds, outlines_of(objects, EXTRA), strict=True):
+        objects = outlined(sheet, EXTRA)
+        for kind, outline in zip(objects.kinds, objects.outlines, strict=True):
             polygons = polygons_in(outline)
             split += len(polygons) > 1
             filled += sum(len(polygon.interiors) for polygon in polygons)
