@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import json
 import signal
 import subprocess
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 import trustme
+from distributed.utils import _CollectErrorThread
 
 from napari_gfsam.datasets import Cluster, DatasetError
 from napari_gfsam.datasets.journal import JOURNAL
@@ -148,3 +150,21 @@ def test_a_scheduler_that_is_not_there_is_one_sentence(folder, monkeypatch):
     monkeypatch.setattr("napari_gfsam.datasets.cluster.CONNECT_SECONDS", 0.5)
     with pytest.raises(DatasetError, match=r"The Dask scheduler at tcp://127\.0\.0\.1:9 cannot be reached"):
         folder.run(cluster=Cluster("tcp://127.0.0.1:9"))
+
+
+def test_a_client_that_was_never_connected_is_gone_before_the_next_one_starts(folder, monkeypatch):
+    folder.targets("a")
+    begin = _CollectErrorThread.__init__
+
+    def collecting(*words, **options):
+        gc.collect()  # as it may happen at any time; what is collected here and wants to close waits for ever
+        begin(*words, **options)
+
+    monkeypatch.setattr(_CollectErrorThread, "__init__", collecting)
+    gc.disable()
+    try:
+        for _ in range(2):
+            with pytest.raises(DatasetError, match="cannot be reached"):
+                folder.run(cluster=Cluster("tls://127.0.0.1:9"))
+    finally:
+        gc.enable()

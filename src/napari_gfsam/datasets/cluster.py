@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from time import monotonic
+from traceback import walk_tb
 from typing import TYPE_CHECKING, Any
 
 from napari_gfsam.datasets.crew import Answered, Gone, Joined
@@ -199,6 +200,10 @@ def _connect(cluster: Cluster) -> tuple[Client, dict[str, int]]:
         return Client(cluster.address, timeout=CONNECT_SECONDS, security=security, set_as_default=False), levels
     except (OSError, ValueError, TypeError, RuntimeError) as error:
         _set_levels(levels)
+        # The half-made client would close itself when it is collected, and wait for ever if the next one starts then.
+        for frame, _ in walk_tb(error.__traceback__):
+            if isinstance(half_made := frame.f_locals.get("self"), Client):
+                half_made.close()
         what = " ".join(str(error).split())
         raise DatasetError(f"The Dask scheduler at {cluster.address} cannot be reached ({what}).") from error
 
