@@ -85,7 +85,9 @@ def test_tiles_are_counted_before_a_run(at, tmp_path):
     at.paint(at.image("painted", pixels), labels)
     large = np.tile(pixels, (3, 3, 1))
     at.image("large", large, translate=(0, 200))
-    assert (at.desk.standing().targets, at.desk.standing().views) == (1, 1)
+    assert (at.desk.standing().targets, at.desk.standing().views) == (1, 25)  # as large as the painted picture
+    at.desk.models.use_scale("whole")
+    assert at.desk.standing().views == 1
     at.desk.models.use_scale("80")
     assert at.desk.standing().views == 15
     at.image("finer", large, translate=(0, 500), scale=(0.5, 0.5), units=("um", "um"))
