@@ -49,13 +49,10 @@ def main() -> None:
     parser.add_argument("--only-write", action="store_true")
     options = parser.parse_args()
     if options.child:
-        kind, side = options.child
-        print(json.dumps(one_tile(options.device) if kind == "one" else measure(kind, int(side), options.device)))
+        print(json.dumps(measure(options.child[0], int(options.child[1]), options.device)))
         return
     if not options.only_write:
-        found = {"one_tile": child("one", 0, options.device)["seconds"]}
-        for kind in TILES:
-            found[kind] = [child(kind, side, options.device) for side in getattr(options, kind)]
+        found = {kind: [child(kind, side, options.device) for side in getattr(options, kind)] for kind in TILES}
         RESULT.parent.mkdir(parents=True, exist_ok=True)
         RESULT.write_text(json.dumps(found, indent=1) + "\n")
     write_page(json.loads(RESULT.read_text()))
@@ -81,27 +78,35 @@ def segmenter_with_reference(device: str) -> tuple[Any, np.ndarray]:
     return segmenter, to_rgb(pair.targets[0].image)
 
 
-def one_tile(device: str) -> dict[str, Any]:
-    """Time parts of a dense picture as large as a tile, looked at whole: the median of eight after one to warm up."""
-    segmenter, image = segmenter_with_reference(device)
+def single_tiles(segmenter: Any, image: np.ndarray, seed: int) -> list[float]:
+    """Time parts of a dense picture as large as a tile, looked at whole, but for the first, which warms up."""
     side, took = TILES["dense"], []
     with tempfile.TemporaryDirectory(prefix="gfsam-large-") as folder:
         path = Path(folder) / "large.tif"
-        write_repeated(path, image, 3 * side, 3 * side)
+        write_repeated(path, image, 3 * side, 3 * side, seed)
         picture = tifffile.imread(path)
-    for top in range(0, 3 * side, side):
+    for top in range(0, 2 * side, side):
         for left in range(0, 3 * side, side):
             start = time.perf_counter()
-            segmenter.segment(picture[top : top + side, left : left + side])
+            segmenter.segment(picture[top : top + side, left : left + side], scale="whole")
             took.append(time.perf_counter() - start)
-    return {"seconds": statistics.median(took[1:])}
+    return took[1:]
 
 
 def measure(kind: str, side: int, device: str) -> dict[str, Any]:
+    """Segment a picture in tiles; of a dense one also tell what a tile takes by itself, before and after it."""
+    segmenter, image = segmenter_with_reference(device)
+    alone = single_tiles(segmenter, image, 1) if kind == "dense" else []
+    found = in_tiles(segmenter, image, kind, side)
+    if kind == "dense":
+        found["one"] = statistics.median([*alone, *single_tiles(segmenter, image, 2)])
+    return found
+
+
+def in_tiles(segmenter: Any, image: np.ndarray, kind: str, side: int) -> dict[str, Any]:
     from napari_gfsam.io.by_part import write_label_source
     from napari_gfsam.io.large import open_picture
 
-    segmenter, image = segmenter_with_reference(device)
     with tempfile.TemporaryDirectory(prefix="gfsam-large-") as folder:
         path = Path(folder) / "large.tif"
         write_repeated(path, image, side, side if kind == "dense" else CORNER)
@@ -121,7 +126,7 @@ def measure(kind: str, side: int, device: str) -> dict[str, Any]:
     }
 
 
-def write_repeated(path: Path, rgb: np.ndarray, side: int, corner: int) -> None:
+def write_repeated(path: Path, rgb: np.ndarray, side: int, corner: int, seed: int = 0) -> None:
     """Write a (side, side, 3) uint8 TIFF of the repeated picture, row by row; noise beyond a corner.
 
     The noise is like the picture's ground; it makes every tile another one, for what was encoded once is known.
@@ -129,7 +134,7 @@ def write_repeated(path: Path, rgb: np.ndarray, side: int, corner: int) -> None:
     offset = tifffile.memmap(path, shape=(side, side, 3), dtype=np.uint8, photometric="rgb").offset
     middle, spread = np.median(rgb), np.ptp(np.quantile(rgb, (0.1, 0.5)))
     cells = np.tile(rgb, (1, -(-corner // rgb.shape[1]), 1))[:, :corner].astype(np.float32)
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(seed)
     for top in range(0, side, BAND):
         places = np.arange(top, min(top + BAND, side))
         noise = spread * rng.standard_normal((len(places), side, 1), dtype=np.float32)
@@ -164,18 +169,20 @@ def write_page(found: dict[str, Any]) -> None:
 
 def time_words(found: dict[str, Any]) -> str:
     """Say how the time compares with that of single tiles, and draw it."""
-    rows, one = found["dense"], found["one_tile"]
-    ratios = [(row["seconds"] - row["reference"]) / (row["tiles"] * one) for row in rows]
+    rows = found["dense"]
+    ratios = [(row["seconds"] - row["reference"]) / (row["tiles"] * row["one"]) for row in rows]
     tiles = [row["tiles"] for row in rows]
-    bound = [row["reference"] + FACTOR * row["tiles"] * one for row in rows]
+    bound = [row["reference"] + FACTOR * row["tiles"] * row["one"] for row in rows]
     measured = Series("measured", tiles, [row["seconds"] for row in rows])
     write_plot(
         DOCS / "images" / "large_time.svg", ("tiles", "seconds"), [measured, Series("1.1 x tiles x one", tiles, bound)]
     )
     each = ", ".join(f"{ratio:.2f}" for ratio in ratios)
+    one = statistics.median(row["one"] for row in rows)
     return (
-        f"Time: one picture of a tile's size takes {one:.2f} s; beside the references ({rows[0]['reference']:.1f} s) a "
-        f"dense picture takes {each} of tiles x one.\n\n![Seconds over tiles](images/large_time.svg)"
+        f"Time: one picture of a tile's size takes {one:.2f} s (the median of ten, half before and half after each "
+        f"dense picture); beside the references ({rows[0]['reference']:.1f} s) a dense picture takes {each} of "
+        "tiles x one.\n\n![Seconds over tiles](images/large_time.svg)"
     )
 
 
@@ -189,7 +196,7 @@ def memory_words(found: dict[str, Any]) -> str:
     line = Series("fitted", [0, wanted], [float(start), float(there)])
     path = DOCS / "images" / "large_memory.svg"
     write_plot(path, ("megapixels", "peak memory, MB"), [Series("measured", pixels, peaks), line])
-    at_most = max(peaks) if rows[-1]["side"] >= WANTED_SIDE else there
+    at_most = peaks[-1] if rows[-1]["side"] >= WANTED_SIDE else there
     return (
         f"Memory: {start:.0f} MB + {slope:.2f} MB a megapixel; {'measured' if at_most != there else 'by that line'}, "
         f"{at_most:.0f} MB at {WANTED_SIDE} x {WANTED_SIDE} ({'below' if at_most < WANTED_MB else 'above'} "

@@ -187,10 +187,25 @@ class TileView:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TileReading:
-    """What a tile makes of a class: its trace, and the (grid, grid) share of every cell that the answer covers."""
+    """What a tile makes of a class in one reading."""
 
-    trace: ClassTrace
-    covered: FloatArray
+    _reading: _Reading
+    _spec: ClassSpec
+    _values: SimilarityMaps
+
+    @property
+    def covered(self) -> FloatArray:
+        """(grid, grid) share of every cell that the answer covers."""
+        return self._reading.covered
+
+    @property
+    def found_again(self) -> float:
+        """What `found_both_ways` gives."""
+        return self._reading.found_again
+
+    def trace(self) -> ClassTrace:
+        """Return what re-merging needs, made now."""
+        return self._reading.trace(self._spec, self._values)
 
 
 def read_tile(
@@ -200,10 +215,10 @@ def read_tile(
 
     Yields
     ------
-    As `segment_image`. Returns the reading; its trace's ``found_again`` is what `found_both_ways` gives.
+    As `segment_image`. Returns the reading.
     """
     reading = yield from _read(target, encoded, config, bank, view)
-    return TileReading(reading.trace(encoded.spec, view.values), reading.covered)
+    return TileReading(reading, encoded.spec, view.values)
 
 
 def _segment_class(

@@ -237,7 +237,7 @@ def _read_tile(
     traces: list[ClassTrace] = []
     for survey, views in zip(surveys, seen, strict=True):
         best = yield from _best_reading(features, survey.encoded, bank, views)
-        traces.append(best.trace)
+        traces.append(best.trace())
         found.covered[survey.encoded.spec.id][tile.number] = best.covered
     scene.store.put_traces(tile.number, traces)
     found.read.append(tile.number)
@@ -255,4 +255,4 @@ def _best_reading(
     found = []
     for config, view in views:
         found.append((yield from read_tile(features, encoded, config, bank, view)))
-    return max(found, key=lambda reading: reading.trace.found_again)
+    return max(found, key=lambda reading: reading.found_again)
