@@ -76,7 +76,7 @@ from napari_gfsam.samples import load_pair
 pair = load_pair('coins')
 segmenter = Segmenter()
 segmenter.add_reference(pair.reference.image, pair.reference.labels)
-prediction = segmenter.segment(to_model_input(to_rgb(pair.targets[0].image)))
+prediction = segmenter.segment(to_model_input(to_rgb(pair.targets[0].image)), scale="whole")
 assert len(prediction.points) == 128
 # Not getrusage: its peak survives fork and exec, so a child would report the tests' own.
 (peak,) = [line for line in Path('/proc/self/status').read_text().splitlines() if line.startswith('VmHWM')]
