@@ -89,7 +89,7 @@ def test_a_large_picture_is_reviewed_in_tiles_and_gone_on_with(open_window, qtbo
     assert len(desk.prompts.layer.data) == len(points) + 1
     press_key(viewer, Qt.Key.Key_K)
     assert (desk.sheets.accepted(plane) == corrected).all()
-    wait_for(qtbot, lambda: not (desk.session.dirty or desk.saving.busy))
+    desk.saving.save(wait=True)
     viewer.close()
 
     viewer, dock = open_window()
