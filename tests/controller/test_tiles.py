@@ -80,6 +80,17 @@ def test_a_target_in_tiles_is_reviewed_and_corrected_like_a_whole_one(tiled):
     assert at.problems == []
 
 
+@pytest.mark.parametrize(("word", "view"), [("whole", ""), ("auto", "in 9 tiles of 60 x 80 pixels")])
+def test_a_larger_target_is_looked_at_as_it_was_chosen(at, word, view):
+    pixels, labels = picture(1)
+    at.paint(at.image("painted", pixels), labels)
+    at.image("large", np.tile(pixels, (2, 2, 1)), translate=(0, 200))
+    at.desk.models.use_scale(word)
+    at.run()
+    assert [target.view for target in at.desk.session.queue] == [view]
+    assert at.problems == []
+
+
 def test_tiles_are_counted_before_a_run(at, tmp_path):
     pixels, labels = picture(1)
     at.paint(at.image("painted", pixels), labels)

@@ -56,7 +56,7 @@ class Looking:
     """
 
     settings: GFSAMConfig | str | None = None
-    scale: Scale = "auto"
+    scale: Scale = "whole"
     pixel_sizes: Mapping[PlaneKey, PixelSize | None] = field(default_factory=dict)
     tiles: Mapping[PlaneKey, int] = field(default_factory=dict)
 
