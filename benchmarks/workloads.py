@@ -24,7 +24,7 @@ from rich.table import Table
 
 import after_masks
 from clock import Rounds, default_device, device_title, wait_for
-from napari_gfsam.api import ModelChoice, Segmenter
+from napari_gfsam.api import ModelChoice, Segmenter, Target
 from napari_gfsam.core.config import PUBLISHED
 from napari_gfsam.imaging import to_model_input, to_rgb
 from pairs import weights_for
@@ -100,7 +100,8 @@ class Desk:
             self.segmenter.add_reference(reference.image, only(reference, kinds))
 
     def ours(self, targets: Sequence[Scene]) -> list[Prediction | None]:
-        return [outcome.prediction for outcome in self.segmenter.segment_many(target.image for target in targets)]
+        shown = (Target(target.image, scale="whole") for target in targets)
+        return [outcome.prediction for outcome in self.segmenter.segment_many(shown)]
 
     def theirs(
         self, rival: Official, references: Sequence[Scene], targets: Sequence[Scene], kinds: Sequence[int]

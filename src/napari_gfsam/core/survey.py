@@ -58,6 +58,8 @@ class ClassSurvey:
         kept = replace(config, background_projection="off")
         # Answers are scored, and masks valued, on the tokens as they are.
         self._plain = next((one for one in self.readings if one.config == kept), None) or _Reading(encoded, kept)
+        device = self._plain.device
+        self._ground = tuple(self._plain.units(rows.to(device)).target for rows in encoded.ground)
         self._shadow = PictureShadow([reference.weights for reference in encoded.references])
 
     def count(self, tokens: Tensor) -> None:
@@ -83,7 +85,7 @@ class ClassSurvey:
         plain = self._plain.units(tokens)
         values = self._plain.maps(plain)
         painted = like_the_paint(plain, self._plain.weights)
-        likely = likely and not is_ground_alone(plain, self._plain.ground, painted)
+        likely = likely and not is_ground_alone(plain, self._ground, painted)
         for reading in self.readings:
             same = reading is self._plain
             units = plain if same else reading.units(tokens)
@@ -117,10 +119,13 @@ class _Reading:
         self.weights = [reference.weights for reference in encoded.references]
         self._references = encoded.references
         self._seen = see_references(encoded.references, config)
-        self.ground = tuple(self.units(rows.to(self._seen.units[0].device)).target for rows in encoded.ground)
         self._squares: Tensor | None = None
         self._limits: list[tuple[Limits, Limits]] = []
         self._spreads: tuple[_Spread, ...] = ()
+
+    @property
+    def device(self) -> torch.device:
+        return self._seen.units[0].device
 
     def count(self, tokens: Tensor) -> None:
         if self.config.feature_norm == "token":

@@ -8,17 +8,19 @@ import warnings
 import zlib
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import tifffile
 from PIL import Image, UnidentifiedImageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
+
+T = TypeVar("T")
 
 #: The only formats Pillow may try: others run outside programs or are no pictures of this field.
 PILLOW_FORMATS = ("PNG", "JPEG", "TIFF", "BMP")
@@ -83,22 +85,21 @@ def decode(path: Path, *, palette: bool = True) -> Stored:
 
 def read_software(path: Path) -> str | None:
     """Return the program that a TIFF or PNG names as its maker, ``None`` where none is named or the file is damaged."""
-    try:
-        with path.open("rb") as file:
-            tiff = file.read(2) in (b"II", b"MM")
-        with quiet():
-            return _tiff_software(path) if tiff else _png_software(path)
-    except (OSError, Image.DecompressionBombError, *DAMAGE):
-        return None
+    return _from_header(path, _tiff_software, _png_software)
 
 
 def read_size(path: Path) -> tuple[int, int] | None:
     """Return (height, width) as the header of a picture says, ``None`` where the file is damaged."""
+    return _from_header(path, _tiff_size, _pillow_size)
+
+
+def _from_header(path: Path, of_tiff: Callable[[Path], T], of_other: Callable[[Path], T]) -> T | None:
+    """Ask a TIFF or another picture; ``None`` where it is damaged."""
     try:
         with path.open("rb") as file:
             tiff = file.read(2) in (b"II", b"MM")
         with quiet():
-            return _tiff_size(path) if tiff else _pillow_size(path)
+            return of_tiff(path) if tiff else of_other(path)
     except (OSError, Image.DecompressionBombError, *DAMAGE):
         return None
 
