@@ -2,8 +2,9 @@
 
     xvfb-run -a -s "-screen 0 1280x800x24" python benchmarks/event_loop.py [--rounds 3] [--pair coins | --planes 24]
 
-Every round is a process of its own, since only the first run of a process imports torch and loads the models; then it
-runs once more. A gap is the time between two ticks. Nothing is kept.
+Every round is a process of its own, since only the first run of a process loads the models and makes the layers; then
+it runs once more. The first begins some seconds after there is a reference: a person paints meanwhile, and the dock
+imports torch (`--rest 0` runs at once). A gap is the time between two ticks. Nothing is kept.
 """
 
 from __future__ import annotations
@@ -67,12 +68,14 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--pair", default="coins", help="sample pair")
     parser.add_argument("--planes", type=int, default=0, help="a stack of so many planes instead, the first painted")
+    parser.add_argument("--rest", type=float, default=5.0, help="seconds from the reference to the first run")
     parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:
         print(json.dumps([asdict(run) for run in one_round(options)]))
         return
     command = [sys.executable, __file__, "--child", "--pair", options.pair, "--planes", str(options.planes)]
+    command += ["--rest", str(options.rest)]
     rounds = [
         [Standstill(**run) for run in json.loads(subprocess.check_output(command).splitlines()[-1])]
         for _ in range(options.rounds)
@@ -93,6 +96,7 @@ def one_round(options: argparse.Namespace) -> list[Standstill]:
         dock.desk.references.use(
             open_stack(viewer, options.planes) if options.planes else open_pair(viewer, options.pair)
         )
+        rest(options.rest)
         for _ in range(2):
             found.append(one_run(dock))
             dock.desk.models.segmenter.backend.forget()

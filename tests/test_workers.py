@@ -11,7 +11,7 @@ from qtpy.QtCore import QObject, QTimer
 
 from napari_gfsam.activity import ActivityBar
 from napari_gfsam.imaging import ImageError
-from napari_gfsam.workers import JobRunner, Slices
+from napari_gfsam.workers import JobRunner
 
 pytestmark = pytest.mark.gui
 
@@ -239,6 +239,47 @@ def test_a_receiver_with_an_event_loop_of_its_own_is_not_entered_again(qtbot, ru
     assert depth == [1, 1, 1]
 
 
+class Awaited:
+    awaited = True
+
+
+@pytest.fixture
+def waiting(qtbot):
+    """Start a job that waits with an answer that was told but is not done with; return all that tells of it."""
+    held, told, done = [True], [], []
+    runner = JobRunner(held=lambda: bool(held))
+    runner.reported.connect(told.append)
+    runner.cancelled.connect(lambda: done.append("cancelled"))
+
+    def steps():
+        try:
+            yield Awaited()
+            done.append("on")
+        finally:
+            done.append("closed")
+
+    runner.start(steps())
+    qtbot.waitUntil(lambda: bool(told))
+    qtbot.wait(100)
+    assert done == []
+    yield runner, held, done
+    assert runner.stop()
+
+
+def test_a_job_goes_on_when_its_answer_is_taken_in_and_done_with(qtbot, waiting):
+    runner, held, done = waiting
+    held.clear()
+    qtbot.waitUntil(lambda: not runner.running)
+    assert done == ["on", "closed"]
+
+
+def test_a_job_that_waits_can_be_cancelled_and_stopped(qtbot, waiting):
+    runner, _, done = waiting
+    runner.cancel()
+    qtbot.waitUntil(lambda: not runner.running)
+    assert done == ["closed", "cancelled"]
+
+
 def test_a_deleted_parent_cancels_the_job(qtbot, work):
     parent = QObject()
     runner = JobRunner(parent)
@@ -294,7 +335,7 @@ def test_quitting_in_the_middle_of_a_run_ends_it():
 import threading, time
 from qtpy.QtCore import QCoreApplication, QTimer
 from napari_gfsam.activity import ActivityBar
-from napari_gfsam.workers import JobRunner, Slices
+from napari_gfsam.workers import JobRunner
 application = QCoreApplication([])
 runner, closed = JobRunner(), []
 def steps():
@@ -317,7 +358,7 @@ def test_a_program_that_ends_does_not_wait_for_a_run():
 import time
 from qtpy.QtCore import QCoreApplication
 from napari_gfsam.activity import ActivityBar
-from napari_gfsam.workers import JobRunner, Slices
+from napari_gfsam.workers import JobRunner
 application = QCoreApplication([])
 runner = JobRunner()
 def steps():
@@ -334,7 +375,8 @@ def test_stopping_after_qt_has_deleted_the_runner_is_harmless():
     code = """
 from qtpy.QtCore import QCoreApplication, QObject
 from napari_gfsam.activity import ActivityBar
-from napari_gfsam.workers import JobRunner, Slices
+from napari_gfsam.slices import Slices
+from napari_gfsam.workers import JobRunner
 from qtpy.compat import isalive
 application = QCoreApplication([])
 parent = QObject()
@@ -411,68 +453,3 @@ def test_the_activity_bar_may_be_closed_while_napari_handles_events(qtbot, activ
     shown.show(0.5, "Trying points")
     qtbot.waitUntil(lambda: not bars(activity))
     shown.show(1.0)
-
-
-@pytest.fixture
-def slices(qtbot):
-    made = Slices()
-    yield made
-    made.finish()
-
-
-def counting(log, count=40, seconds=0.002):
-    try:
-        for number in range(count):
-            time.sleep(seconds)
-            log.append(number)
-            yield (number + 1) / count
-    finally:
-        log.append("closed")
-
-
-def test_slices_leave_the_event_loop_alive(slices, qtbot):
-    log, ticks = [], []
-    timer = QTimer()
-    timer.timeout.connect(lambda: ticks.append(time.monotonic()))
-    timer.start(1)
-    slices.start(counting(log), "counting")
-    assert (log, slices.running) == ([], True)
-    qtbot.waitUntil(lambda: not slices.running, timeout=10_000)
-    timer.stop()
-    assert log == [*range(40), "closed"]
-    assert len(ticks) > 2
-
-
-def test_slices_finish_at_once_before_the_next(slices):
-    log, other = [], []
-    slices.start(counting(log), "one")
-    slices.start(counting(other), "two")
-    assert log == [*range(40), "closed"]
-    slices.finish()
-    assert other == log
-    slices.finish()
-
-
-def test_slices_that_are_cancelled_keep_what_is_done(slices, qtbot):
-    log = []
-    slices.start(counting(log), "counting")
-    qtbot.waitUntil(lambda: len(log) > 3, timeout=10_000)
-    slices.cancel()
-    assert log[-1] == "closed"
-    assert len(log) < 41
-    slices.cancel()
-
-
-def test_a_step_that_fails_is_told_and_ends_the_slices(slices):
-    def failing():
-        yield 0.5
-        slices.finish()  # of no effect from within
-        raise OSError("no room")
-
-    told = []
-    slices.failed.connect(told.append)
-    slices.start(failing(), "failing")
-    slices.finish()
-    assert len(told) == 1
-    assert "no room" in told[0]
-    assert not slices.running

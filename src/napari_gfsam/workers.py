@@ -14,30 +14,26 @@ import threading
 import time
 from contextlib import closing, suppress
 from dataclasses import dataclass
-from functools import partial
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 from weakref import finalize
 
-from qtpy.compat import isalive
 from qtpy.QtCore import QCoreApplication, QObject, QTimer, Signal
 
-from napari_gfsam.activity import ActivityBar
 from napari_gfsam.sentences import is_expected, sentence_of
+from napari_gfsam.slices import SLICE_SECONDS, is_alive
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable
 
-    Steps = Generator[Any, None, Any]
+    from napari_gfsam.slices import Steps
+
 
 POLL_MILLISECONDS = 30
 CLOSING_SECONDS = 3.0
-#: What is done on the main thread is done for so long at a time.
-SLICE_SECONDS = 0.012
 #: How much nicer than the window's thread (in Unix's sense) those of jobs are.
 NICER = 10
 logger = logging.getLogger(__name__)
-is_alive: Callable[[QObject], bool] = isalive
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,13 +67,19 @@ class _Job:
         self._steps = steps
         self._before = before
         self._answers: SimpleQueue[_Yielded | _End] = SimpleQueue()
-        self._cancelled = threading.Event()
+        self._cancelled, self._may_go_on = threading.Event(), threading.Event()
         # A daemon: a program that ends in the middle of a run must not wait for all its targets.
         self.thread = threading.Thread(target=self._run, name=f"napari-gfsam run {generation}", daemon=True)
 
     def cancel(self) -> None:
         """End at the next yield."""
         self._cancelled.set()
+        self._may_go_on.set()
+
+    def go_on(self) -> None:
+        """Let it go on from an answer that is awaited, if that is taken."""
+        if self._answers.empty():
+            self._may_go_on.set()
 
     def take(self) -> _Yielded | _End | None:
         """Return the next answer, or ``None`` while there is none."""
@@ -105,12 +107,19 @@ class _Job:
                         value = next(steps)
                     except StopIteration as last:
                         return _Finished(last.value)
-                    self._answers.put(_Yielded(value))
+                    self._tell(value)
         except Exception as error:  # the end of a thread: whatever it was, the window must stay alive
             if not is_expected(error):
                 logger.exception("A run failed.")
             return _Cancelled() if self._cancelled.is_set() else _Failed(sentence_of(error))
         return _Cancelled()
+
+    def _tell(self, value: Any) -> None:
+        """Leave an answer; one that says that it is ``awaited`` holds the job until it has been taken in."""
+        self._may_go_on.clear()
+        self._answers.put(_Yielded(value))
+        if getattr(value, "awaited", False) and not self._cancelled.is_set():
+            self._may_go_on.wait()
 
 
 class _Jobs(list[_Job]):
@@ -121,9 +130,22 @@ class _Jobs(list[_Job]):
         for job in self:
             job.cancel()
 
+    def go_on(self) -> None:
+        """Let all go on that wait for an answer to be taken."""
+        for job in self:
+            job.go_on()
+
 
 class JobRunner(QObject):
     """Runs one job at a time; starting another cancels the first. One runner a dock; use it on the main thread only.
+
+    Parameters
+    ----------
+    parent
+        Owns it.
+    held
+        Tells whether what came of an ``awaited`` answer is still being done: its job waits meanwhile, since a window
+        that makes layers while a job runs stands still three times as long.
 
     Attributes
     ----------
@@ -149,8 +171,9 @@ class JobRunner(QObject):
     cancelled = Signal()
     running_changed = Signal(bool)
 
-    def __init__(self, parent: QObject | None = None) -> None:
+    def __init__(self, parent: QObject | None = None, *, held: Callable[[], bool] = lambda: False) -> None:
         super().__init__(parent)
+        self._held = held
         self._jobs = _Jobs()
         self._last: _Job | None = None
         self._generation = 0
@@ -233,6 +256,8 @@ class JobRunner(QObject):
             for job in tuple(self._jobs):
                 while job in self._jobs and time.monotonic() < until and (answer := job.take()) is not None:
                     self._hand_over(job, answer)
+            if not self._held():
+                self._jobs.go_on()
         finally:
             self._delivering = False
 
@@ -270,103 +295,3 @@ def _wait(job: _Job | None, seconds: float) -> bool:
         return True
     job.thread.join(max(seconds, 0.0))
     return not job.thread.is_alive()
-
-
-class Slices(QObject):
-    """Work that belongs on the main thread (layers are touched there), a little at a time: the window stays alive.
-
-    One generator at a time; what it yields is what is done, 0 to 1. It is closed where the person cancels: what it did
-    until then stays.
-
-    Parameters
-    ----------
-    parent
-        Owns it.
-    pause_milliseconds
-        From one slice to the next.
-
-    Attributes
-    ----------
-    failed
-        (sentence): the generator has ended by an error.
-    """
-
-    failed = Signal(str)
-
-    def __init__(self, parent: QObject | None = None, *, pause_milliseconds: int = 0) -> None:
-        super().__init__(parent)
-        self._steps: Steps | None = None
-        self._bar: ActivityBar | None = None
-        self._inside = self._whole = False
-        self._timer = QTimer(self)
-        self._timer.setInterval(pause_milliseconds)
-        self._timer.timeout.connect(self._slice)
-
-    @property
-    def running(self) -> bool:
-        """Whether something is not finished yet."""
-        return self._steps is not None
-
-    def start(self, steps: Steps, title: str = "", *, whole: bool = False) -> None:
-        """Begin a generator; an earlier one is finished first.
-
-        Parameters
-        ----------
-        steps
-            The generator.
-        title
-            For people; what has none is not shown in the activity dock.
-        whole
-            It makes no sense half done: it cannot be cancelled.
-        """
-        self.finish()
-        self._steps, self._whole = steps, whole
-        self._bar = ActivityBar(title, self.cancel) if title else None
-        self._timer.start()
-
-    def finish(self) -> None:
-        """Do the rest at once: before something that builds on it. Nothing is done from within the generator itself."""
-        while self._steps is not None and not self._inside:
-            self._step()
-
-    def cancel(self) -> None:
-        """Leave the rest undone, unless it makes no sense half done."""
-        if self._steps is not None and not self._inside and not self._whole:
-            self._guarded(self._steps.close)
-            self._end()
-
-    def _slice(self) -> None:
-        until = time.monotonic() + SLICE_SECONDS
-        while self._steps is not None and time.monotonic() < until:
-            self._step()
-
-    def _step(self) -> None:
-        steps = self._steps
-        if steps is None or self._inside:
-            return
-        done = self._guarded(partial(next, steps, None))
-        if done is None:
-            self._end()
-        elif self._bar is not None:
-            self._bar.show(done)
-
-    def _guarded(self, step: Callable[[], float | None]) -> float | None:
-        """Run a step of the generator; ``None`` if it was the last one or failed."""
-        self._inside = True
-        try:
-            return step()
-        except Exception as error:  # whatever it was, the window must stay alive
-            if not is_expected(error):
-                logger.exception("A step on the main thread failed.")
-            self.failed.emit(sentence_of(error))
-            return None
-        finally:
-            self._inside = False
-
-    def _end(self) -> None:
-        self._steps = None
-        if is_alive(self._timer):
-            self._timer.stop()
-        bar, self._bar = self._bar, None
-        if bar is not None:
-            bar.close()

@@ -4,14 +4,22 @@ import gc
 import subprocess
 import sys
 import weakref
+from types import SimpleNamespace
 
+import pytest
+
+from napari_gfsam.controller import warmup
 from napari_gfsam.controller.warmup import (
     MODULES,
+    Warmup,
     collector_at_rest,
     import_models,
     models_imported,
     old_objects_at_rest,
 )
+from napari_gfsam.session.references import ReferenceList
+from napari_gfsam.session.types import PlaneKey, ReferenceRow
+from napari_gfsam.workers import JobRunner
 
 
 def in_fresh_interpreter(code: str) -> None:
@@ -99,3 +107,46 @@ def test_old_objects_are_left_out_of_collections_and_go_afterwards():
         assert new() is None
     gc.collect()
     assert old() is None
+
+
+@pytest.fixture
+def warming(qtbot, monkeypatch):
+    """Return the list of references, the modules imported so far and a `Warmup` that imports three stand-ins."""
+    references, imported, modules = ReferenceList(), [], ("one", "two", "three")
+
+    def import_them():
+        for name in modules:
+            imported.append(name)
+            yield name
+
+    monkeypatch.setattr(warmup, "import_models", import_them)
+    monkeypatch.setattr(warmup, "models_imported", lambda: len(imported) == len(modules))
+    return references, imported, Warmup(SimpleNamespace(references=references), JobRunner())
+
+
+def row(name: str, *, enabled: bool = True) -> ReferenceRow:
+    return ReferenceRow(name, PlaneKey(name), f"{name} labels", name, enabled=enabled)
+
+
+def test_what_a_run_needs_is_imported_as_soon_as_there_is_a_reference(qtbot, warming):
+    references, imported, made = warming
+    told = []
+    made.done.connect(lambda: told.append(list(imported)))
+    references.add(row("unwanted", enabled=False))
+    qtbot.wait(50)
+    assert imported == []
+    references.add(row("first"))
+    references.add(row("second"))
+    qtbot.waitUntil(lambda: bool(told))
+    references.remove("first")
+    qtbot.wait(50)
+    assert told == [["one", "two", "three"]]
+    made.close()
+
+
+def test_a_closed_warmup_imports_nothing(qtbot, warming):
+    references, imported, made = warming
+    made.close()
+    references.add(row("late"))
+    qtbot.wait(50)
+    assert imported == []

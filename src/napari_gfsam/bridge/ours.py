@@ -136,10 +136,12 @@ class OurLayers:
     def put(self, layer: Layer, wanted: Role, *, over: Layer | None = None, source: str = "") -> None:
         """Take a new layer into the viewer as ours, in its place in the list; what is selected stays selected."""
         mark(layer, wanted.value, source=source)
-        selected = set(self.viewer.layers.selection)
-        self.viewer.layers.insert(self._place(wanted, over, source), layer)
-        self.viewer.layers.selection.clear()
-        self.viewer.layers.selection.update(selected)
+        selection = self.viewer.layers.selection
+        selected = set(selection)
+        with selection.events.blocker_all():  # napari selects what is new; undone unseen, its controls stay as they are
+            self.viewer.layers.insert(self._place(wanted, over, source), layer)
+            selection.clear()
+            selection.update(selected)
         self.added.emit(layer)
 
     def follow(

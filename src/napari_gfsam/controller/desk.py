@@ -36,11 +36,13 @@ from napari_gfsam.controller.sources import Sources
 from napari_gfsam.controller.stacks import Stacks
 from napari_gfsam.controller.targets import Targets
 from napari_gfsam.controller.thumbnails import Thumbnails
+from napari_gfsam.controller.warmup import Warmup
 from napari_gfsam.imaging import ImageError
 from napari_gfsam.sentences import is_expected, sentence_of
 from napari_gfsam.session import Session
 from napari_gfsam.session.types import TargetState
-from napari_gfsam.workers import JobRunner, Slices
+from napari_gfsam.slices import Slices
+from napari_gfsam.workers import JobRunner
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,7 +57,7 @@ if TYPE_CHECKING:
 ANYWHERE = ("run", "try")
 UNDO = ("undo", "redo")
 #: Between the layers of an answer that arrives, so that each is drawn and clicks are taken before the next.
-PAUSE_MILLISECONDS = 30
+PAUSE_MILLISECONDS = 60
 PLUGIN, EXAMPLE, EXAMPLE_CLASS = "napari-gfsam", "nuclei", "nucleus"
 
 
@@ -90,16 +92,17 @@ class Desk:
         self.prompts, self.clusters = PromptsLayer(self.ours), ClustersLayer(self.ours)
         self.sources = Sources(viewer)
         self.pictures = Pictures(viewer, self.sources)
-        self.jobs = JobRunner()
+        self.slices, self.arriving = Slices(), Slices(pause_milliseconds=PAUSE_MILLISECONDS)
+        self.jobs = JobRunner(held=lambda: self.arriving.running)
         self._fill_jobs, self._thumbnail_jobs, self._getting_jobs = (JobRunner() for _ in range(3))
         self._reading_jobs, self._exporting_jobs = JobRunner(), JobRunner()
         self.thumbnails = Thumbnails(self._thumbnail_jobs)
         self.folders = Folders(self.session, self.ours, self.sources)
         self.references = References(self.session, self.ours, self.pictures, self.folders)
         self.sheets = Sheets(self.session, self.ours, self.sources, self.folders)
-        self.slices, self.arriving = Slices(), Slices(pause_milliseconds=PAUSE_MILLISECONDS)
         session, sources, sheets = self.session, self.sources, self.sheets
         self.targets = Targets(viewer, session, self.pictures, self.folders)
+        self.warmup = Warmup(session, JobRunner())
         self.running = Running(session, sources, sheets, self.models, self.jobs)
         self.filling = Filling(self.ours, self.references, self.models, self._fill_jobs)
         self.correcting = Correcting(session, sources, sheets, self.prompts, self.clusters, self._reading_jobs)
@@ -146,6 +149,7 @@ class Desk:
         self.thumbnails.close()
         self.correcting.close()
         self.getting.close()
+        self.warmup.close()
         self.exporting.close()
         self.packs.close()
         self.running.close()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
 
 from napari_gfsam.api.choice import ModelChoice
+from napari_gfsam.controller.warmup import models_imported
 
 if TYPE_CHECKING:
     from napari_gfsam.api import Segmenter
@@ -76,7 +76,7 @@ class Models:
         from napari_gfsam.models.registry import model_preset
 
         title = model_preset(self._choice.preset).title.partition(":")[0]
-        if "torch" not in sys.modules:
+        if not models_imported():
             return title, "device chosen at the first run", ""
         device = self.segmenter.backend.device
         return title, device.name.upper(), device.reason

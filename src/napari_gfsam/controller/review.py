@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from napari_gfsam.session import Session
     from napari_gfsam.session.books import AcceptStep
     from napari_gfsam.session.types import PlaneKey, Target
-    from napari_gfsam.workers import Slices
+    from napari_gfsam.slices import Slices
 
 #: States in which a target has something to look at.
 SHOWN = (TargetState.PROPOSED, TargetState.SKIPPED, TargetState.ACCEPTED)

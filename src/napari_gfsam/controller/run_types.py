@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -146,7 +146,7 @@ class RunProgress:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TargetDone:
-    """A target is segmented and stored.
+    """A target is segmented and stored; the run goes on when it is shown (see `workers.JobRunner`).
 
     Parameters
     ----------
@@ -170,6 +170,7 @@ class TargetDone:
     reason: str
     run: int
     view: str = ""
+    awaited: ClassVar[bool] = True
 
 
 @dataclass(frozen=True, slots=True)

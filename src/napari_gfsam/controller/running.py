@@ -95,7 +95,6 @@ class Running:
             for plane, source in targets
         )
         self._planes = tuple(planes)
-        self._bar = ActivityBar(f"GF-SAM on {len(planes)} target{'s' if len(planes) > 1 else ''}", self.cancel)
         steps = run_targets(
             self._models.segmenter,
             references,
@@ -125,13 +124,19 @@ class Running:
         if isinstance(event, RunProgress):
             if event.plane is not None:
                 self._session.queue.update(event.plane, state=TargetState.RUNNING)
-            if self._bar is not None:
-                self._bar.show(event.fraction, event.text)
+            self._show(event)
             self.progressed.emit(event)
         elif isinstance(event, TargetDone):
             self._take(event)
         elif isinstance(event, TargetFailed):
             self._session.queue.update(event.plane, state=TargetState.FAILED, note=event.sentence, run=event.run)
+
+    def _show(self, event: RunProgress) -> None:
+        """Show how far the run is in napari's activity dock; a bar takes a moment to make, and the click goes first."""
+        if self._bar is None:
+            count = len(self._planes)
+            self._bar = ActivityBar(f"GF-SAM on {count} target{'s' if count > 1 else ''}", self.cancel)
+        self._bar.show(event.fraction, event.text)
 
     def _on_overtaken(self, event: RunEvent) -> None:
         """Take in what a cancelled run has already stored, unless the new run does it again."""

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from napari_gfsam.core.arrays import LabelArray
     from napari_gfsam.session import Session
     from napari_gfsam.session.types import PlaneKey
-    from napari_gfsam.workers import Slices
+    from napari_gfsam.slices import Slices
 
 #: Proposals that may still change by themselves: nobody has accepted them.
 OPEN = (TargetState.PROPOSED, TargetState.SKIPPED)

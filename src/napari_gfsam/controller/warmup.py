@@ -3,7 +3,8 @@
 Done plainly, the first import stops the main thread for a quarter of a second several times, by two things that keep
 the interpreter's lock: opening torch's libraries (see `models.libraries`), and full garbage collections, in which the
 window's own objects are gone through again and again while modules pile up. So the libraries are opened without the
-lock, and the collector rests meanwhile.
+lock, and the collector rests meanwhile. And it is begun as soon as there is a reference, so that a person paints, or
+looks for the button, while it goes on.
 """
 
 from __future__ import annotations
@@ -12,10 +13,15 @@ import gc
 import sys
 from contextlib import contextmanager
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from psygnal import Signal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
+
+    from napari_gfsam.session import Session
+    from napari_gfsam.workers import JobRunner
 
 #: All that a run needs, the slow ones first by themselves: a run can be cancelled between them.
 MODULES = (
@@ -27,6 +33,32 @@ MODULES = (
     "napari_gfsam.models.encoders",
     "napari_gfsam.models.segmenters",
 )
+
+
+class Warmup:
+    """Imports what a run needs while there is no run yet. Main thread only.
+
+    `done` comes when all is there. If it cannot be imported nothing is said: a run will say it.
+    """
+
+    done = Signal()
+
+    def __init__(self, session: Session, jobs: JobRunner) -> None:
+        self._session, self._jobs = session, jobs
+        session.references.changed.connect(self._begin)
+        jobs.finished.connect(self._on_finished)
+
+    def close(self) -> None:
+        """Stop listening, and wait a little for an import under way, which ends with its module."""
+        self._session.references.changed.disconnect(self._begin)
+        self._jobs.stop()
+
+    def _begin(self) -> None:
+        if self._session.references.enabled and not models_imported() and not self._jobs.running:
+            self._jobs.start(_importing())
+
+    def _on_finished(self, _: Any) -> None:
+        self.done.emit()
 
 
 def models_imported() -> bool:
@@ -51,6 +83,11 @@ def import_models() -> Iterator[str]:
         for name in MODULES:
             import_module(name)
             yield name
+
+
+def _importing() -> Generator[str, None, None]:
+    """Import as a job of its own."""
+    yield from import_models()
 
 
 @contextmanager

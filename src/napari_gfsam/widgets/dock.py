@@ -12,6 +12,7 @@ from napari_gfsam.bridge.keys import KEYS
 from napari_gfsam.controller.desk import Desk
 from napari_gfsam.controller.next_step import next_step
 from napari_gfsam.widgets.advanced import AdvancedPanel
+from napari_gfsam.widgets.canvas import draw_later
 from napari_gfsam.widgets.classes import ClassesPanel
 from napari_gfsam.widgets.links import Links
 from napari_gfsam.widgets.model_line import ModelLine
@@ -144,10 +145,12 @@ class Dock(QWidget):
             desk.folders.changed,
             desk.models.changed,
             desk.thumbnails.changed,
+            desk.warmup.done,
             desk.layers_changed,
             desk.painted,
         ):
             self._links.connect(source, self._soon)
+        self._links.connect(desk.ours.added, self._on_added)
         self._links.connect(desk.viewer.dims.events, self._on_dims)
         self._links.connect(desk.viewer.layers.selection.events.active, self._soon)
         self._links.connect(desk.problem, self.next_step.show_problem)
@@ -182,6 +185,9 @@ class Dock(QWidget):
     def _soon(self, *_: object) -> None:
         if not self._links.closed and not self._later.isActive():
             self._later.start()
+
+    def _on_added(self, _: object) -> None:
+        draw_later(self)
 
     def _on_dims(self, event: object) -> None:
         if getattr(event, "type", "") in ("point", "current_step", "order", "ndisplay"):
