@@ -17,6 +17,7 @@ from napari_gfsam.core.second_look import (
     Witness,
     choose,
     found_elsewhere,
+    is_open,
     likeness,
 )
 from napari_gfsam.core.types import Gates, MaskGraph, PointPrompts, SimilarityMaps, Status
@@ -111,3 +112,11 @@ def test_a_cluster_like_no_paint_stays_where_other_tiles_found_its_like():
     np.testing.assert_array_equal(stranger.covered(0.6 * HERE), HERE)
     assert stranger.status(HERE).tolist() == [Status.KEPT]
     assert stranger.status(THERE).tolist() == [Status.OUTLIER]
+
+
+def test_other_tiles_are_asked_only_where_they_can_change_anything():
+    found, empty = reading(HERE, 0.4), reading(np.zeros((2, 2), np.float32), 0.0)
+    assert not is_open([found])
+    assert not is_open([found, empty])
+    assert is_open([found, reading(THERE, 0.3)])
+    assert is_open([empty, reading(HERE, 0.0, painted=THERE > 0)])

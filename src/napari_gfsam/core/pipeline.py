@@ -241,8 +241,8 @@ def read_tile(
     ------
     As `segment_image`. Returns the reading.
     """
-    found = yield from _judged(target, encoded, config, bank, view.units, view.maps)
     watch = Watch()
+    found = yield from _judged(target, encoded, config, bank, view.units, view.maps, watch)
     shares, painted = cluster_shares(found.samples, found.graph, found.gates.status), view.look.painted
     status = turn_down_strangers(shares, found.graph, found.gates.status, painted)
     weights = [reference.weights for reference in encoded.references]
@@ -289,8 +289,10 @@ def _judged(
     bank: MaskBank,
     units: UnitTokens,
     maps: SimilarityMaps,
+    watch: Watch,
 ) -> Generator[Event, None, _Judged]:
-    class_id, watch = encoded.spec.id, Watch()
+    """Yield the events of all these stages but the last, for its scores are not made yet."""
+    class_id = encoded.spec.id
     prompts = select_points(maps, target.frame, config)
     yield StageDone("points", class_id, watch.lap())
     for done in bank.decode(prompts.model_xy):
@@ -300,7 +302,6 @@ def _judged(
     samples = sample_masks(logits, prompts.model_xy, target.frame.grid)
     graph = build_graph(samples, prompts, config)
     gates = judge(samples, graph, prompts, maps, units.target, config=config)
-    yield StageDone("gates", class_id, watch.lap())
     return _Judged(prompts, logits, samples, graph, gates)
 
 
@@ -311,9 +312,7 @@ def _read(
     weights = [reference.weights for reference in encoded.references]
     units = unit_tokens(target.tokens, encoded.references, config)
     maps = similarity_maps(units, weights, config)
-    yield StageDone("points", encoded.spec.id, watch.lap())
-    found = yield from _judged(target, encoded, config, bank, units, maps)
-    watch.lap()
+    found = yield from _judged(target, encoded, config, bank, units, maps, watch)
     covered = cell_weights(np.any(found.samples.at_cells[found.gates.status == Status.KEPT], axis=0))
     score = _score(target, encoded, covered, config)
     yield StageDone("gates", encoded.spec.id, watch.lap())

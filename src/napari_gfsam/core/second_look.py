@@ -103,6 +103,12 @@ def likeness(answer: FloatArray, elsewhere: FloatArray) -> float:
     return max(product / (math.sqrt(float((one**2).sum() * (other**2).sum())) + EPSILON), 0.0)
 
 
+def is_open(readings: Sequence[TileReading]) -> bool:
+    """Tell whether other tiles can change anything: several readings found something, or one turned a stranger down."""
+    strangers = any((reading.status() != reading.gates.status).any() for reading in readings)
+    return strangers or sum(bool(reading.covered().any()) for reading in readings) > 1
+
+
 def choose(readings: Sequence[TileReading], elsewhere: FloatArray | None) -> TileReading:
     """Return the reading that the paint and the rest of the picture speak for; where the rest is silent, the paint."""
 

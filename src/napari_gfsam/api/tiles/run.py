@@ -271,7 +271,7 @@ def _settle_tiles(scene: TiledScene, surveys: list[ClassSurvey], found: _Found) 
     What suits one tile need not suit the next: one choice for the whole picture was worse (docs/accuracy.md).
     """
     from napari_gfsam.core.pipeline import StageDone, Watch
-    from napari_gfsam.core.second_look import choose
+    from napari_gfsam.core.second_look import choose, is_open
 
     store, watch = scene.store, Watch()
     witnesses = [
@@ -282,8 +282,9 @@ def _settle_tiles(scene: TiledScene, surveys: list[ClassSurvey], found: _Found) 
         tokens, readings, traces = store.tokens(number), store.take_readings(number), []
         for survey, others in zip(surveys, witnesses, strict=True):
             spec = survey.encoded.spec
-            elsewhere = survey.found_elsewhere(number, tokens, others)
-            chosen = choose(readings[spec.id], elsewhere)
+            several = readings[spec.id]
+            elsewhere = survey.found_elsewhere(number, tokens, others) if is_open(several) else None
+            chosen = choose(several, elsewhere)
             traces.append(chosen.trace(spec, elsewhere))
             found.covered[spec.id][number] = chosen.covered(elsewhere)
             yield StageDone("merge", spec.id, watch.lap())
