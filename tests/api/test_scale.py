@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from napari_gfsam.api import PixelSizes, Segmenter, Tiling
-from napari_gfsam.api.scale import GRID, decide, magnification, painted_spans, tiling_of, tiling_record
+from napari_gfsam.api.scale import GRID, cells_seen, decide, magnification, shown_by, shown_in, tiling_of, tiling_record
 from tests.api.tiles.scenes import discs
 
 
@@ -39,7 +39,7 @@ def test_small_objects_are_seen_closer():
 
 def test_small_pictures_are_not_blown_up():
     segmenter = shown(5)
-    assert GRID * painted_spans(segmenter.references)[1] / 370 < 1.5
+    assert GRID * shown_by(segmenter.references).spans[1] / 370 < 1.5
     assert segmenter.tiling((370, 370)) is None
 
 
@@ -68,7 +68,16 @@ def test_specks_do_not_count():
     labels = (numbers > 0).astype(np.uint8)
     labels[300:360:4, 300:360:4] = 1
     segmenter.add_reference(picture, labels)
-    assert painted_spans(segmenter.references)[1] == pytest.approx(30 * np.sqrt(np.pi), rel=0.02)
+    assert shown_by(segmenter.references).spans[1] == pytest.approx(30 * np.sqrt(np.pi), rel=0.02)
+
+
+def test_cells_are_counted_in_what_is_looked_at_at_once():
+    small, large = (shown_in(shown(radius, (1480, 1480)).references[0]) for radius in (15, 30))
+    whole = 15 * np.sqrt(np.pi) * GRID / 1480
+    assert [cells[1] for cells in cells_seen("whole", [small, large])] == pytest.approx([whole, 2 * whole], rel=0.03)
+    assert cells_seen("auto", [small])[0][1] == pytest.approx(whole * 1480 / 518, rel=0.03)
+    assert cells_seen(370, [small])[0][1] == pytest.approx(4 * whole, rel=0.03)
+    assert cells_seen("auto", []) == []
 
 
 def test_a_large_class_keeps_a_small_one_from_being_blown_up_further():

@@ -139,6 +139,15 @@ def test_a_deleted_layer_is_let_go_and_made_again(window):
 
 
 @pytest.mark.gui
+def test_more_clusters_than_two_bytes_can_say_keep_their_numbers(window):
+    _, over, clusters = window
+    picture, table = two_classes()
+    many = picture.astype(np.int64)
+    many[0, 0] = 70_000
+    clusters.show(over, PLANE, SHAPE, many, table)
+    assert clusters.layer.data.max() == 70_000
+
+
 def test_no_target_no_clusters(window):
     _, over, clusters = window
     picture, table = two_classes()

@@ -38,6 +38,15 @@ def test_objects_have_class_cluster_and_score():
     np.testing.assert_array_equal(found.labels > 0, scene()[0] > 0)
 
 
+def test_many_objects_of_many_clusters_take_little_memory():
+    labels = np.zeros((300, 300), np.uint8)
+    labels[::2, ::2] = 1
+    clusters = np.zeros(labels.shape, np.uint16)
+    clusters[::2, ::2] = 37_000 + np.arange(22_500).reshape(150, 150)
+    found = instances_of(labels, clusters, np.ones(labels.shape, np.float32))
+    assert found.cluster.tolist() == list(range(37_000, 59_500))
+
+
 def test_an_empty_plane_has_no_objects():
     found = instances_of(np.zeros(SHAPE, np.uint8), np.zeros(SHAPE, np.int64), np.zeros(SHAPE, np.float32))
     assert len(found.class_id) == len(found.cluster) == len(found.score) == 0

@@ -161,11 +161,11 @@ def test_an_ignored_label_is_no_class(at):
 
 def test_paint_too_small_to_be_seen_is_told(painted):
     at = painted
-    assert at.desk.references.warning() == ""
+    assert at.desk.running.warning(at.desk.references.paints()) == ""
     layer = at.desk.ours.find(Role.REFERENCE, next(iter(at.desk.session.references)).plane.source)
     layer.data[...] = 0
     layer.data[5, 5] = 2
-    assert "'class 2' in cells is 0." in at.desk.references.warning()
+    assert "'class 2' in cells is 0." in at.desk.running.warning(at.desk.references.paints())
     at.desk.references.zoom(next(iter(at.desk.session.references)))
 
 
@@ -192,7 +192,7 @@ def test_a_deleted_picture_takes_its_references_along(painted):
     at = painted
     at.viewer.layers.remove(at.viewer.layers["cells"])
     assert at.desk.references.inputs() == []
-    assert at.desk.references.warning() == ""
+    assert at.desk.running.warning(at.desk.references.paints()) == ""
     at.desk.tidy()
     assert len(at.desk.session.references) == 0
     assert at.desk.standing().painted == 0

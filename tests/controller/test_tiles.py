@@ -122,3 +122,21 @@ def test_the_scale_and_how_targets_were_cut_come_back(tiled, tmp_path, qtbot):
     other.close()
     with pytest.raises(ValueError, match="no scale"):
         at.desk.models.use_scale("small")
+
+
+def test_paint_that_is_too_small_for_a_whole_picture_is_looked_at_in_parts(at):
+    image = at.image("large", np.zeros((1200, 1200), np.uint8))
+    labels = np.zeros((1200, 1200), np.uint8)
+    labels[100:130, 100:130] = 1
+    at.paint(image, labels)
+
+    def warning(scale: str) -> str:
+        at.desk.models.use_scale(scale)
+        return at.desk.running.warning(at.desk.references.paints())
+
+    assert warning("auto") == ""
+    assert "large is 0.9 of the model's cells wide" in warning("whole")
+    assert "Choose As needed for the scale" in warning("whole")
+    labels[...], labels[100:110, 100:110] = 0, 1
+    at.ours(Role.REFERENCE, image).data[...] = labels
+    assert "Crop the pictures" in warning("auto")

@@ -110,14 +110,15 @@ class Painted(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What the rule takes of all references: the median of their sizes, and of the spans of their painted objects.
+    """What the rule takes of references: the median of their sizes, and of the spans of their painted objects.
 
     Parameters
     ----------
     size
         (height, width), reference pixels.
     spans
-        By class id, reference pixels (`painted_spans`).
+        By class id, reference pixels: the side of a square as large as the piece of paint in which the median painted
+        pixel lies. (Specks of paint do not count, for they hold few pixels.)
     """
 
     size: Size
@@ -126,8 +127,48 @@ class Shown:
 
 def shown_by(references: Sequence[Painted]) -> Shown | None:
     """Return what the rule takes of painted pictures, ``None`` where nothing is painted."""
-    spans = painted_spans(references)
-    return Shown(_middle(references), spans) if spans else None
+    return shown_together([shown_in(reference) for reference in references])
+
+
+def shown_in(reference: Painted) -> Shown:
+    """Return what one painted picture shows; no spans where nothing is painted."""
+    from napari_gfsam.core.paint import counted_pixels
+
+    counts = counted_pixels(reference.labels, reference.ignore, reference.region_yx)
+    painted = {spec.id: (reference.labels == spec.id) & counts for spec in reference.classes}
+    height, width = reference.labels.shape
+    return Shown((height, width), {class_id: _span(mask) for class_id, mask in painted.items() if mask.any()})
+
+
+def shown_together(each: Sequence[Shown]) -> Shown | None:
+    """Return what several pictures show, ``None`` where nothing is painted in any."""
+    classes = dict.fromkeys(class_id for shown in each for class_id in shown.spans)
+    if not classes:
+        return None
+    height, width = np.median([shown.size for shown in each], axis=0)
+    spans = {
+        class_id: float(np.median([shown.spans[class_id] for shown in each if class_id in shown.spans]))
+        for class_id in classes
+    }
+    return Shown((int(height), int(width)), spans)
+
+
+def cells_seen(scale: Scale, each: Sequence[Shown]) -> list[dict[int, float]]:
+    """Return how many cells the painted objects of each picture will span, by class id.
+
+    Parameters
+    ----------
+    scale
+        At which targets will be looked at.
+    each
+        What the pictures show.
+    """
+    together = shown_together(each)
+    view = None if scale == "whole" or together is None else _view(scale, together)
+    return [
+        {class_id: GRID * span / _side(*(view or shown.size)) for class_id, span in shown.spans.items()}
+        for shown in each
+    ]
 
 
 def decide(scale: Scale, references: Sequence[Painted], shape: Size, pixels: PixelSizes | None = None) -> Tiling | None:
@@ -165,18 +206,24 @@ def tiling_for(scale: Scale, shown: Shown | None, shape: Size, pixels: PixelSize
     if scale == "whole" or shown is None:
         return None
     ratio = (pixels or PixelSizes()).ratio
-    spans, side = shown.spans, _side(*shown.size)
-    span = GRID * min(spans.values()) / side
-    if scale == "auto":
-        view = _scaled(shown.size, 1 / magnification({id_: GRID * s / side for id_, s in spans.items()}, side))
-        tile = _scaled(view, ratio)
-    else:
-        tile = (_checked(scale), _checked(scale))
-        view = _scaled(tile, 1 / ratio)
+    view = _view(scale, shown, ratio)
+    tile = _scaled(view, ratio) if scale == "auto" else (_checked(scale), _checked(scale))
     if _side(*shape) <= SLACK * _side(*tile):
         return None
-    share = np.clip(ROOM * max(spans.values()) / _side(*view), LEAST_OVERLAP, MOST_OVERLAP)
+    share = np.clip(ROOM * max(shown.spans.values()) / _side(*view), LEAST_OVERLAP, MOST_OVERLAP)
+    span = GRID * min(shown.spans.values()) / _side(*shown.size)
     return Tiling(tile, _scaled(tile, float(share), least=0), view, round(span, 2))
+
+
+def _view(scale: Scale, shown: Shown, ratio: float = 1.0) -> Size:
+    """Return (height, width) of the part of a reference that is looked at at once, reference pixels."""
+    if isinstance(scale, Tiling):
+        return scale.view
+    if scale != "auto":
+        return _scaled((_checked(scale), _checked(scale)), 1 / ratio)
+    side = _side(*shown.size)
+    cells = {class_id: GRID * span / side for class_id, span in shown.spans.items()}
+    return _scaled(shown.size, 1 / magnification(cells, side))
 
 
 def magnification(spans: dict[int, float], side: float) -> float:
@@ -195,24 +242,6 @@ def magnification(spans: dict[int, float], side: float) -> float:
     return max(1.0, min(WANTED / smallest, LARGEST / largest, side / LEAST_VIEW))
 
 
-def painted_spans(references: Sequence[Painted]) -> dict[int, float]:
-    """Return by class id the span of its painted objects, reference pixels, the median over the references.
-
-    The span of a picture's objects is the side of a square as large as the piece of paint in which the median painted
-    pixel lies: specks of paint do not count, for they hold few pixels.
-    """
-    from napari_gfsam.core.paint import counted_pixels
-
-    found: dict[int, list[float]] = {}
-    for reference in references:
-        counts = counted_pixels(reference.labels, reference.ignore, reference.region_yx)
-        for spec in reference.classes:
-            painted = (reference.labels == spec.id) & counts
-            if painted.any():
-                found.setdefault(spec.id, []).append(_span(painted))
-    return {class_id: float(np.median(spans)) for class_id, spans in found.items()}
-
-
 def _span(painted: BoolArray) -> float:
     from scipy import ndimage  # takes a while: a window opens without it
 
@@ -220,12 +249,6 @@ def _span(painted: BoolArray) -> float:
     areas = np.sort(np.bincount(pieces.ravel())[1:])
     total = np.cumsum(areas)
     return float(np.sqrt(areas[np.searchsorted(total, total[-1] / 2)]))
-
-
-def _middle(references: Sequence[Painted]) -> Size:
-    """Median height and width of the references."""
-    height, width = np.median([reference.labels.shape for reference in references], axis=0)
-    return int(height), int(width)
 
 
 def _side(height: float, width: float) -> float:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from napari_gfsam.api.correctable import PointTable
     from napari_gfsam.bridge.align import Shape
     from napari_gfsam.bridge.ours import OurLayers
-    from napari_gfsam.core.arrays import BoolArray, FloatArray, IntArray
+    from napari_gfsam.core.arrays import BoolArray, FloatArray, IntArray, LabelArray
     from napari_gfsam.session.types import PlaneKey
 
 #: Of a cluster: its class and its number in it.
@@ -107,7 +107,7 @@ class ClustersLayer:
         """The plane whose clusters are shown, or ``None``: where another is wanted, `recolor` will not do."""
         return None if self.layer is None else self._plane
 
-    def show(self, over: Layer, plane: PlaneKey, shape: Shape, clusters: IntArray, table: PointTable) -> None:
+    def show(self, over: Layer, plane: PlaneKey, shape: Shape, clusters: LabelArray, table: PointTable) -> None:
         """Show the clusters of a target; again when it got another cluster, else `recolor` will do.
 
         Parameters
@@ -122,12 +122,12 @@ class ClustersLayer:
         deque(self.showing(over, plane, shape, clusters, table), maxlen=0)
 
     def showing(
-        self, over: Layer, plane: PlaneKey, shape: Shape, clusters: IntArray, table: PointTable
+        self, over: Layer, plane: PlaneKey, shape: Shape, clusters: LabelArray, table: PointTable
     ) -> Iterator[None]:
         """Do the same in two steps, so that a window can stay alive between them."""
         self._plane, self._table, self._on = plane, None, None
-        dtype = np.uint8 if clusters.max(initial=0) <= np.iinfo(np.uint8).max else np.uint16
-        layer = self._ours.follow(Role.CLUSTERS, self._make, over, plane, shape, clusters.astype(dtype))
+        least = np.min_scalar_type(int(clusters.max(initial=0)))
+        layer = self._ours.follow(Role.CLUSTERS, self._make, over, plane, shape, clusters.astype(least, copy=False))
         self._listener.listen(layer)
         yield
         if self._plane == plane and self._table is None:  # not of another target, nor corrected meanwhile

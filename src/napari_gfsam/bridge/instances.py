@@ -54,7 +54,7 @@ class Instances:
     score: FloatArray
 
 
-def instances_of(labels: LabelArray, clusters: IntArray, confidence: FloatArray) -> Instances:
+def instances_of(labels: LabelArray, clusters: LabelArray, confidence: FloatArray) -> Instances:
     """Split class labels into single objects (`imaging.objects`).
 
     Parameters
@@ -70,12 +70,18 @@ def instances_of(labels: LabelArray, clusters: IntArray, confidence: FloatArray)
     return Instances(pieces.numbers, pieces.class_id, _mode(pieces.numbers, clusters, len(pieces)), score)
 
 
-def _mode(single: NDArray[np.int32], values: IntArray, count: int) -> IntArray:
-    """Return (n,) the most frequent value above 0 in each object, 0 where there is none."""
+def _mode(single: NDArray[np.int32], values: LabelArray, count: int) -> IntArray:
+    """Return (n,) the most frequent value above 0 in each object, the lowest of several, 0 where there is none."""
+    from scipy.sparse import coo_array
+
+    if not count:
+        return np.zeros(0, dtype=np.int64)
     inside = (single > 0) & (values > 0)
-    width = int(values.max(initial=0)) + 1
-    votes = np.bincount((single[inside] - 1).astype(np.int64) * width + values[inside], minlength=count * width)
-    return votes.reshape(count, width).argmax(axis=1) if count else np.zeros(0, dtype=np.int64)
+    owner, value = single[inside].astype(np.int64) - 1, values[inside].astype(np.int64)
+    votes = coo_array((np.ones(len(owner), np.int64), (owner, value)), (count, int(values.max(initial=0)) + 1))
+    return (
+        np.asarray(votes.tocsr().argmax(axis=1), dtype=np.int64).reshape(-1) if count else np.zeros(0, dtype=np.int64)
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -18,7 +18,6 @@ from napari_gfsam.bridge.proposals import read_plane
 from napari_gfsam.bridge.view import look_at
 from napari_gfsam.controller.files import path_of
 from napari_gfsam.controller.run_types import Paint, ReferenceInput
-from napari_gfsam.core.paint import object_spans
 from napari_gfsam.imaging import ImageError
 from napari_gfsam.session.types import PlaneKey, ReferenceRow
 
@@ -36,8 +35,6 @@ if TYPE_CHECKING:
     from napari_gfsam.session import Session
 
 Region = tuple[int, int, int, int]
-#: Objects smaller than this, in cells of the grid that the model sees, are hardly seen.
-FEWEST_CELLS = 2.0
 #: A brush is this share of the picture's longer side.
 BRUSH_SHARE = 1 / 60
 #: Of a label layer that was painted elsewhere, so many planes become references at most.
@@ -151,7 +148,11 @@ class References:
         """Return the paint of the rows in use that have any, as it is now."""
         specs = self._session.classes.specs
         found = ((row, self.paint(row)) for row in self._session.references.enabled)
-        return [Paint(row.plane, labels, specs, row.ignore, row.region_yx) for row, labels in found if labels.any()]
+        return [
+            Paint(row.plane, labels, specs, row.ignore, row.region_yx, row.title)
+            for row, labels in found
+            if labels.any()
+        ]
 
     def inputs(self) -> list[ReferenceInput]:
         """Return what a run needs, as it is painted now.
@@ -172,19 +173,6 @@ class References:
             packed = None if layer is None else paint_in(layer)
             found.append(ReferenceInput(source, row.plane, labels, specs, row.title, row.ignore, region, packed))
         return found
-
-    def warning(self) -> str:
-        """Return a sentence where paint is too small for the model to see, else nothing."""
-        for row in self.painted():
-            spans = {id_: span for id_, span in object_spans(self.paint(row)).items() if id_ != row.ignore}
-            small = min(spans, key=lambda class_id: spans[class_id], default=None)
-            if small is not None and spans[small] < FEWEST_CELLS:
-                name = next((spec.name for spec in self._session.classes.specs if spec.id == small), str(small))
-                return (
-                    f"What is painted as {name!r} in {row.title} is {spans[small]:.1f} of the model's cells wide and "
-                    f"may not be seen. Crop the pictures, so that it is {4 / spans[small]:.0f} times larger in them."
-                )
-        return ""
 
     def zoom(self, row: ReferenceRow) -> None:
         """Bring the paint of a reference into view."""

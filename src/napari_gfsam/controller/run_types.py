@@ -70,6 +70,7 @@ class Paint:
     classes: tuple[ClassSpec, ...]
     ignore: int | None = None
     region_yx: Region | None = None
+    title: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -106,7 +107,7 @@ class ReferenceInput:
     @property
     def paint(self) -> Paint:
         """What decides how targets are looked at."""
-        return Paint(self.plane, self.labels, self.classes, self.ignore, self.region_yx)
+        return Paint(self.plane, self.labels, self.classes, self.ignore, self.region_yx, self.title)
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,6 +69,10 @@ class Running:
         tiles = self._looks.of(paints, planes).tiles
         return sum(tiles.get(plane, 1) for plane in planes)
 
+    def warning(self, paints: Sequence[Paint]) -> str:
+        """Return a sentence where paint is too small for the next run to see, else nothing."""
+        return self._looks.warning(paints)
+
     def estimate(self, n_targets: int, n_views: int, n_classes: int, n_references: int) -> Estimate:
         """Say what a run will take."""
         return estimate(n_targets, n_classes, n_references, self._pace, n_views=n_views, loaded=models_imported())

@@ -184,7 +184,7 @@ class Prepare:
         others = desk.references.others()
         panel.show_layers([Choice(layer_id(layer), layer.name) for layer in others])
         panel.show_picture(self._picture_name())
-        panel.show_warning(desk.references.warning(), zoom=True)
+        panel.show_warning(desk.running.warning(desk.references.paints()), zoom=True)
         panel.set_fill(desk.filling.on, possible=bool(rows))
 
     def _show_classes(self) -> None:

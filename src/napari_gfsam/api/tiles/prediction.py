@@ -154,9 +154,13 @@ class TiledPrediction(Correctable):
         )
 
     @property
-    def clusters(self) -> NDArray[np.int64]:
-        """(H, W) clusters of all classes, numbered through from 1; a pixel is the matter of its most central tile."""
-        image = np.zeros(self.answer.scene.grid.shape, dtype=np.int64)
+    def clusters(self) -> LabelArray:
+        """(H, W) clusters of all classes, numbered through from 1; a pixel is the matter of its most central tile.
+
+        Unsigned, of as few bytes as the numbers need.
+        """
+        count = sum(prompts.n_clusters for prompts in self.prompts.values())
+        image = np.zeros(self.answer.scene.grid.shape, dtype=np.min_scalar_type(count))
         for number in sorted({*self.answer.tiles, *self.edited}):
             tile = self.answer.scene.grid[number]
             mine = self._clusters_of(number)
