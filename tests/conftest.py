@@ -12,6 +12,12 @@ from tests.fakes import FakeEncoder, FakeSegmenter, disc_picture, use_fakes
 open_libraries()
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes(specs):
+    """With ``-n``: each process of the tests, and what it starts, uses its share of the cores."""
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // len(specs))))
+
+
 @pytest.fixture(scope="module", autouse=True)
 def give_memory_back():
     """Let go of freed memory that glibc keeps for the many threads of the tests: gigabytes in the end."""
