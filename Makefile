@@ -19,10 +19,10 @@ demo: $(READY)
 	$(BIN)/napari-gfsam demo -o demo-output
 
 test: $(READY) lint display
-	$(HEADLESS) $(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 matrix: $(MATRIX_READY) display
-	$(HEADLESS) sh tools/test_matrix.sh $(MATRIX)
+	sh tools/test_matrix.sh $(MATRIX)
 
 docs: $(DOCS_READY)
 	$(BIN)/mkdocs build --strict

@@ -11,6 +11,8 @@ import pytest
 from napari_gfsam import Segmenter, Status
 from napari_gfsam.samples import load_pair
 
+pytestmark = pytest.mark.usefixtures("two_threads")
+
 
 def iou(first: np.ndarray, second: np.ndarray) -> float:
     return float((first & second).sum() / max((first | second).sum(), 1))

@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from napari_gfsam.api import PaintError, Segmenter
+from napari_gfsam.core.config import PUBLISHED, TUNED
 from napari_gfsam.imaging import ImageError
 
 DTYPES = ["bool", "uint8", "int16", "uint16", "int32", "float32", "float64"]
@@ -61,7 +62,7 @@ def test_a_sentence_or_a_whole_answer(shape, target_shape, dtype, pattern, color
     target = picture(target_shape, dtype, color=color, holes=holes, seed=seed + 1)
     labels = paint(shape, pattern, seed)
     copies = [array.copy() for array in (image, labels, target)]
-    segmenter = Segmenter(settings="tuned" if seed % 2 else "published")
+    segmenter = Segmenter(settings=(TUNED if seed % 2 else PUBLISHED).with_settings(max_prompts=24))
     sentence, prediction = "", None
     try:
         segmenter.add_reference(image, labels)

@@ -29,7 +29,7 @@ from tests.saved_work import state_of, stroke
 if TYPE_CHECKING:
     from pathlib import Path
 
-SAVE_MILLISECONDS = 10_000
+SAVE_MILLISECONDS = 60_000
 
 
 @dataclass(frozen=True)
@@ -221,7 +221,10 @@ def test_work_is_saved_every_few_minutes(at, qtbot, monkeypatch, minutes, saved)
     image, labels = picture(1)
     at.paint(at.image("cells", image), labels)
     at.desk.saving.tick()
-    qtbot.wait(300)
+    if saved:
+        qtbot.waitUntil(lambda: not at.desk.saving.busy and not at.desk.session.dirty, timeout=SAVE_MILLISECONDS)
+    else:
+        qtbot.wait(200)
     assert at.desk.session.folder.holds_work == saved
     assert at.desk.session.dirty != saved
     stamp = at.desk.session.folder.description.stat() if saved else None
@@ -283,7 +286,7 @@ def test_painting_across_planes_reads_them_all(at):
 
 def test_a_disk_that_is_full_is_told_and_nothing_is_forgotten(at, monkeypatch, qtbot):
     work(at)
-    qtbot.wait(300)
+    qtbot.waitUntil(lambda: not at.desk.saving.busy, timeout=SAVE_MILLISECONDS)
     plane = at.current
 
     def full(*_):

@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from napari_gfsam.core.reciprocity import found_both_ways, is_ground_alone, like_the_paint, turn_down_strangers
+from napari_gfsam.core.reciprocity import (
+    TileLook,
+    cluster_shares,
+    found_both_ways,
+    is_ground_alone,
+    look_both_ways,
+    turn_down_strangers,
+)
 from napari_gfsam.core.types import GridWeights, MaskGraph, MaskSamples, Status, UnitTokens
 
 UNITS = UnitTokens(torch.eye(4), (torch.eye(4),))
@@ -25,21 +32,22 @@ def turned(masks: list[np.ndarray], cluster: list[int], status: list[Status]) ->
     at_cells = np.stack([mask.repeat(2, axis=0).repeat(2, axis=1) > 0 for mask in masks])
     samples = MaskSamples(np.eye(len(masks), dtype=bool), at_cells)
     graph = MaskGraph(samples.at_points, np.array(cluster))
-    return turn_down_strangers(samples, graph, np.array(status, dtype=np.int64), PAINTED).tolist()
+    gates = np.array(status, dtype=np.int64)
+    return turn_down_strangers(cluster_shares(samples, graph, gates), graph, gates, PAINTED).tolist()
 
 
 def test_cells_are_like_the_paint_by_their_nearest_token_that_counts():
-    np.testing.assert_array_equal(like_the_paint(UNITS, WEIGHTS), PAINTED)
+    np.testing.assert_array_equal(look_both_ways(UNITS, WEIGHTS).painted, PAINTED)
     target = torch.tensor([[1.0, 0, 0, 0], [0.2, 0.9, 0, 0], [0.2, 0, 0.9, 0], [0, 0, 0, 1]])
     unpainted = [GridWeights(torch.tensor([1.0, 0, 0, 0]), torch.tensor([0.0, 0, 1, 1]))]  # the second is ignored
-    found = like_the_paint(UnitTokens(target, UNITS.references), unpainted)
-    np.testing.assert_array_equal(found, [[True, True], [False, False]])
+    found = look_both_ways(UnitTokens(target, UNITS.references), unpainted)
+    np.testing.assert_array_equal(found.painted, [[True, True], [False, False]])
 
 
 def test_a_tile_is_ground_alone_where_all_is_nearer_to_it_than_to_the_references():
     ground, other = torch.tensor([[0.8, 0.6, 0, 0]]), torch.tensor([[0.0, 0, 0, 1]])
     empty = UnitTokens(ground.expand(4, 4), UNITS.references)
-    everywhere = like_the_paint(empty, WEIGHTS)
+    everywhere = look_both_ways(empty, WEIGHTS).painted
     assert everywhere.all()
     assert is_ground_alone(empty, (ground,), everywhere)
     assert not is_ground_alone(empty, (ground, other), everywhere)
@@ -76,4 +84,25 @@ def test_nothing_accepted_stays_as_it_is():
     ],
 )
 def test_the_score_from_both_sides(answer, score):
-    assert found_both_ways(UNITS, WEIGHTS, answer, PAINTED) == pytest.approx(score, abs=1e-4)
+    assert found_both_ways([look_both_ways(UNITS, WEIGHTS)], WEIGHTS, answer) == pytest.approx(score, abs=1e-4)
+
+
+def test_every_reading_has_a_say_in_the_score():
+    look = look_both_ways(UNITS, WEIGHTS)
+    other = TileLook((torch.tensor([3, 3, 3, 3]),), ~PAINTED)  # there the paint is found in the wrong cell
+    answer = cells((0, 0))
+    assert found_both_ways([look, other], WEIGHTS, answer) == pytest.approx(1 / 4, abs=1e-4)
+    assert found_both_ways([other], WEIGHTS, answer) == 0
+
+
+def test_several_references_look_like_one_bank():
+    generator = torch.Generator().manual_seed(0)
+    rows = torch.nn.functional.normalize(torch.randn(3, 16, 5, generator=generator), dim=2)
+    parts = [GridWeights(share, 1 - share) for share in torch.rand(2, 16, generator=generator).round()]
+    joint = [
+        GridWeights(*(torch.cat([getattr(part, name) for part in parts]) for name in ("foreground", "background")))
+    ]
+    apart = look_both_ways(UnitTokens(rows[0], (rows[1], rows[2])), parts)
+    together = look_both_ways(UnitTokens(rows[0], (torch.cat([rows[1], rows[2]]),)), joint)
+    np.testing.assert_array_equal(apart.painted, together.painted)
+    assert torch.equal(torch.cat(apart.nearest), together.nearest[0])

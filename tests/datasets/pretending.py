@@ -58,6 +58,7 @@ def dask_setup(worker: object) -> None:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # tests run in the background hand on an ignored one
     pretend()
     if sys.argv[1:]:
         from napari_gfsam.cli import main

@@ -18,6 +18,7 @@ from napari_gfsam.models.device import DeviceMemoryError
 from tests.models.plain_sam import assert_same_masks, plain_logits, random_modules
 from tests.models.pretend_gpu import GPU, OnGpu, pretended_gpu
 
+pytestmark = pytest.mark.usefixtures("two_threads")
 Modules = tuple[PromptEncoder, MaskDecoder]
 
 

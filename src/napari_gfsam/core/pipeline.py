@@ -17,7 +17,7 @@ from napari_gfsam.core.graph import build_graph
 from napari_gfsam.core.masks import mask_stack
 from napari_gfsam.core.merge import merge_classes, merge_status
 from napari_gfsam.core.points import select_points
-from napari_gfsam.core.reciprocity import found_both_ways, turn_down_strangers
+from napari_gfsam.core.reciprocity import cluster_shares, found_both_ways, turn_down_strangers
 from napari_gfsam.core.roundtrip import found_again
 from napari_gfsam.core.sampling import cell_weights, sample_masks
 from napari_gfsam.core.similarity import similarity_maps, unit_tokens
@@ -28,9 +28,10 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from napari_gfsam.core.arrays import BoolArray, FloatArray
+    from napari_gfsam.core.arrays import BoolArray, FloatArray, IntArray
     from napari_gfsam.core.config import GFSAMConfig
     from napari_gfsam.core.masks import MaskBank
+    from napari_gfsam.core.reciprocity import TileLook
     from napari_gfsam.core.types import (
         Answer,
         ClassSpec,
@@ -146,7 +147,6 @@ class _Reading:
     logits: FloatArray
     graph: MaskGraph
     gates: Gates
-    covered: FloatArray
     found_again: float
     background_removed: bool
 
@@ -167,17 +167,19 @@ class TileView:
         Unit rows.
     maps
         Similarity maps of the tile.
-    plain, values
-        Unit rows and maps without any projection: they score the answer and give masks their confidence.
-    painted
-        (grid, grid) bool: cells whose nearest token of the references is painted.
+    values
+        Maps without any projection: they give masks their confidence.
+    look
+        What is nearest to what.
+    looks
+        The same in every reading, to score the answer.
     """
 
     units: UnitTokens
     maps: SimilarityMaps
-    plain: UnitTokens
     values: SimilarityMaps
-    painted: BoolArray
+    look: TileLook
+    looks: tuple[TileLook, ...]
 
     @property
     def may_hold_it(self) -> bool:
@@ -187,25 +189,47 @@ class TileView:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TileReading:
-    """What a tile makes of a class in one reading."""
+    """What a tile makes of a class in one reading; which of its clusters are strangers is left open.
 
-    _reading: _Reading
-    _spec: ClassSpec
-    _values: SimilarityMaps
+    Parameters
+    ----------
+    values
+        As in `TileView`.
+    prompts, logits, graph, gates
+        N prompts, the (N, 256, 256) logits of their masks, their clusters and the gates' answers.
+    shares
+        What `cluster_shares` gives.
+    painted
+        As in `TileLook`.
+    found_again
+        What `found_both_ways` gives of the answer, without what is found elsewhere.
+    background_removed
+        Whether the references' background was projected out.
+    """
 
-    @property
-    def covered(self) -> FloatArray:
-        """(grid, grid) share of every cell that the answer covers."""
-        return self._reading.covered
+    values: SimilarityMaps
+    prompts: PointPrompts
+    logits: FloatArray
+    graph: MaskGraph
+    gates: Gates
+    shares: FloatArray
+    painted: BoolArray
+    found_again: float
+    background_removed: bool
 
-    @property
-    def found_again(self) -> float:
-        """What `found_both_ways` gives."""
-        return self._reading.found_again
+    def status(self, elsewhere: FloatArray | None = None) -> IntArray:
+        """Return the (N,) statuses, strangers turned down; `elsewhere` as in `turn_down_strangers`."""
+        return turn_down_strangers(self.shares, self.graph, self.gates.status, self.painted, elsewhere)
 
-    def trace(self) -> ClassTrace:
+    def covered(self, elsewhere: FloatArray | None = None) -> FloatArray:
+        """Return the (grid, grid) share of every cell that the answer covers."""
+        return _covered(self.shares, self.graph, self.status(elsewhere))
+
+    def trace(self, spec: ClassSpec, elsewhere: FloatArray | None = None) -> ClassTrace:
         """Return what re-merging needs, made now."""
-        return self._reading.trace(self._spec, self._values)
+        masks, gates = mask_stack(self.logits, self.values), replace(self.gates, status=self.status(elsewhere))
+        again, removed = self.found_again, self.background_removed
+        return ClassTrace(spec, self.values, self.prompts, masks, self.graph, gates, gates.status, again, removed)
 
 
 def read_tile(
@@ -217,8 +241,17 @@ def read_tile(
     ------
     As `segment_image`. Returns the reading.
     """
-    reading = yield from _read(target, encoded, config, bank, view)
-    return TileReading(reading, encoded.spec, view.values)
+    watch = Watch()
+    found = yield from _judged(target, encoded, config, bank, view.units, view.maps, watch)
+    shares, painted = cluster_shares(found.samples, found.graph, found.gates.status), view.look.painted
+    status = turn_down_strangers(shares, found.graph, found.gates.status, painted)
+    weights = [reference.weights for reference in encoded.references]
+    score = found_both_ways(view.looks, weights, _covered(shares, found.graph, status))
+    removed = config.background_projection == "on"
+    yield StageDone("gates", encoded.spec.id, watch.lap())
+    return TileReading(
+        view.values, found.prompts, found.logits, found.graph, found.gates, shares, painted, score, removed
+    )
 
 
 def _segment_class(
@@ -238,16 +271,28 @@ def _segment_class(
     return trace
 
 
-def _read(
-    target: ImageFeatures, encoded: EncodedClass, config: GFSAMConfig, bank: MaskBank, view: TileView | None = None
-) -> Generator[Event, None, _Reading]:
-    class_id, watch = encoded.spec.id, Watch()
-    if view is None:
-        weights = [reference.weights for reference in encoded.references]
-        units = unit_tokens(target.tokens, encoded.references, config)
-        maps = similarity_maps(units, weights, config)
-    else:
-        units, maps = view.units, view.maps
+@dataclass(frozen=True, slots=True, eq=False)
+class _Judged:
+    """The stages up to the gates."""
+
+    prompts: PointPrompts
+    logits: FloatArray
+    samples: MaskSamples
+    graph: MaskGraph
+    gates: Gates
+
+
+def _judged(
+    target: ImageFeatures,
+    encoded: EncodedClass,
+    config: GFSAMConfig,
+    bank: MaskBank,
+    units: UnitTokens,
+    maps: SimilarityMaps,
+    watch: Watch,
+) -> Generator[Event, None, _Judged]:
+    """Yield the events of all these stages but the last, for its scores are not made yet."""
+    class_id = encoded.spec.id
     prompts = select_points(maps, target.frame, config)
     yield StageDone("points", class_id, watch.lap())
     for done in bank.decode(prompts.model_xy):
@@ -257,22 +302,34 @@ def _read(
     samples = sample_masks(logits, prompts.model_xy, target.frame.grid)
     graph = build_graph(samples, prompts, config)
     gates = judge(samples, graph, prompts, maps, units.target, config=config)
-    if view is not None:
-        gates = replace(gates, status=turn_down_strangers(samples, graph, gates.status, view.painted))
-    covered = cell_weights(np.any(samples.at_cells[gates.status == Status.KEPT], axis=0))
-    score = _score(target, encoded, covered, config) if view is None else _tile_score(encoded, covered, view)
-    yield StageDone("gates", class_id, watch.lap())
-    return _Reading(maps, prompts, logits, graph, gates, covered, score, config.background_projection == "on")
+    return _Judged(prompts, logits, samples, graph, gates)
+
+
+def _read(
+    target: ImageFeatures, encoded: EncodedClass, config: GFSAMConfig, bank: MaskBank
+) -> Generator[Event, None, _Reading]:
+    watch = Watch()
+    weights = [reference.weights for reference in encoded.references]
+    units = unit_tokens(target.tokens, encoded.references, config)
+    maps = similarity_maps(units, weights, config)
+    found = yield from _judged(target, encoded, config, bank, units, maps, watch)
+    covered = cell_weights(np.any(found.samples.at_cells[found.gates.status == Status.KEPT], axis=0))
+    score = _score(target, encoded, covered, config)
+    yield StageDone("gates", encoded.spec.id, watch.lap())
+    removed = config.background_projection == "on"
+    return _Reading(maps, found.prompts, found.logits, found.graph, found.gates, score, removed)
+
+
+def _covered(shares: FloatArray, graph: MaskGraph, status: IntArray) -> FloatArray:
+    """(grid, grid) share of every cell that the clusters cover that are accepted."""
+    accepted = np.unique(graph.cluster[status == Status.KEPT])
+    return np.asarray(shares[accepted].max(axis=0, initial=0))
 
 
 def _score(target: ImageFeatures, encoded: EncodedClass, covered: FloatArray, config: GFSAMConfig) -> float:
     """Score an answer on the tokens as they are, background included, so that readings can be compared."""
     units = unit_tokens(target.tokens, encoded.references, replace(config, background_projection="off"))
     return found_again(units, [reference.weights for reference in encoded.references], covered)
-
-
-def _tile_score(encoded: EncodedClass, covered: FloatArray, view: TileView) -> float:
-    return found_both_ways(view.plain, [reference.weights for reference in encoded.references], covered, view.painted)
 
 
 class Watch:

@@ -10,13 +10,14 @@ paper; for tiles only, where most may be empty. Measured in docs/accuracy.md.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
 from napari_gfsam.core.gating import cluster_members
-from napari_gfsam.core.roundtrip import EPSILON, chance, found_again
+from napari_gfsam.core.roundtrip import EPSILON, chance, found_from
 from napari_gfsam.core.sampling import cell_weights
 from napari_gfsam.core.types import Status
 
@@ -30,13 +31,31 @@ if TYPE_CHECKING:
 
 #: Share of a cluster's accepted area that must be nearest to painted tokens.
 LEAST_PAINTED = 0.1
+#: Or so much of it like what was found in other tiles: most of it.
+LEAST_ELSEWHERE = 0.5
 #: Share of a tile's cells like the paint that must not be nearer to ground alone: 0 where it is empty, 0.14 and more of
 #: 92 pictures and parts of pictures of ten sets.
 LEAST_SHOWN = 0.02
 
 
-def like_the_paint(units: UnitTokens, weights: Sequence[GridWeights]) -> BoolArray:
-    """Return (grid, grid) bool: cells whose nearest token of all references is painted; ignored tokens do not count.
+@dataclass(frozen=True, slots=True, eq=False)
+class TileLook:
+    """What is nearest to what between a tile and its references, in one reading.
+
+    Parameters
+    ----------
+    nearest
+        For each of K references (n,) int64: the nearest cell of the tile to every token.
+    painted
+        (grid, grid) bool: cells of the tile whose nearest token of all references is painted.
+    """
+
+    nearest: tuple[Tensor, ...]
+    painted: BoolArray
+
+
+def look_both_ways(units: UnitTokens, weights: Sequence[GridWeights]) -> TileLook:
+    """Find what is nearest in both directions; for the tile, ignored tokens of the references do not count.
 
     Parameters
     ----------
@@ -45,15 +64,18 @@ def like_the_paint(units: UnitTokens, weights: Sequence[GridWeights]) -> BoolArr
     weights
         K soft masks of the class.
     """
-    bank = torch.cat(units.references)
-    foreground, background = (
-        torch.cat([getattr(weight, name) for weight in weights]).to(bank.device)
-        for name in ("foreground", "background")
-    )
-    counts = foreground + background > 0
-    nearest = (units.target @ bank[counts].T).argmax(dim=1)
+    nearest, closest, painted = [], [], []
+    for rows, weight in zip(units.references, weights, strict=True):
+        similarity = rows @ units.target.T
+        nearest.append(similarity.argmax(dim=1))
+        counts = (weight.foreground + weight.background > 0).to(rows.device)
+        best = similarity.masked_fill_(~counts[:, None], -torch.inf).max(dim=0)
+        closest.append(best.values)
+        painted.append((weight.foreground > weight.background).to(rows.device)[best.indices])
+    first = torch.stack(closest).argmax(dim=0, keepdim=True)
+    flags = torch.stack(painted).gather(0, first)
     grid = math.isqrt(len(units.target))
-    return np.asarray((foreground > background)[counts][nearest].reshape(grid, grid).cpu().numpy())
+    return TileLook(tuple(nearest), np.asarray(flags.reshape(grid, grid).cpu().numpy()))
 
 
 def is_ground_alone(units: UnitTokens, ground: Sequence[Tensor], painted: BoolArray) -> bool:
@@ -67,7 +89,7 @@ def is_ground_alone(units: UnitTokens, ground: Sequence[Tensor], painted: BoolAr
         (n, C) unit rows of pictures without the class; nearly all that is like the paint must be nearer to each of
         them than to the references.
     painted
-        What `like_the_paint` gives.
+        (grid, grid) bool, as in `TileLook`.
     """
     rows = units.target[torch.from_numpy(painted).flatten().to(units.target.device)]
     if not (len(rows) and ground):
@@ -76,45 +98,64 @@ def is_ground_alone(units: UnitTokens, ground: Sequence[Tensor], painted: BoolAr
     return float((shown >= torch.stack(alone).amin(dim=0)).float().mean()) < LEAST_SHOWN
 
 
-def turn_down_strangers(samples: MaskSamples, graph: MaskGraph, status: IntArray, painted: BoolArray) -> IntArray:
+def cluster_shares(samples: MaskSamples, graph: MaskGraph, status: IntArray) -> FloatArray:
+    """Return (clusters, grid, grid) float32: the share of every cell that what is accepted of a cluster covers."""
+    members = cluster_members(graph.cluster)
+    unions = [np.any(samples.at_cells[each[status[each] == Status.KEPT]], axis=0) for each in members]
+    return cell_weights(np.stack([*unions, np.zeros(samples.at_cells.shape[1:], dtype=bool)]))[:-1]
+
+
+def turn_down_strangers(
+    shares: FloatArray, graph: MaskGraph, status: IntArray, painted: BoolArray, elsewhere: FloatArray | None = None
+) -> IntArray:
     """Return statuses in which clusters that resemble the references' background are no longer accepted.
 
     Parameters
     ----------
-    samples
-        N sampled masks.
+    shares
+        What `cluster_shares` gives.
     graph
-        Their clusters.
+        The clusters of N masks.
     status
         (N,) the gates' statuses.
     painted
         (grid, grid) bool: cells whose nearest token of the references is painted.
+    elsewhere
+        (grid, grid) in [0, 1]: how far cells are like what was found in other tiles, where that is known: a cluster
+        that mostly is stays.
     """
     status = status.copy()
-    for members in cluster_members(graph.cluster):
-        kept = members[status[members] == Status.KEPT]
-        area = cell_weights(np.any(samples.at_cells[kept], axis=0))
-        if float(area[painted].sum()) < LEAST_PAINTED * float(area.sum()):
-            status[kept] = Status.OUTLIER
+    for members, area in zip(cluster_members(graph.cluster), shares, strict=True):
+        stranger = float(area[painted].sum()) < LEAST_PAINTED * float(area.sum())
+        if elsewhere is not None:
+            stranger &= float((area * elsewhere).sum()) < LEAST_ELSEWHERE * float(area.sum())
+        if stranger:
+            status[members[status[members] == Status.KEPT]] = Status.OUTLIER
     return status
 
 
-def found_both_ways(units: UnitTokens, weights: Sequence[GridWeights], answer: FloatArray, painted: BoolArray) -> float:
+def found_both_ways(looks: Sequence[TileLook], weights: Sequence[GridWeights], answer: FloatArray) -> float:
     """Return how far answer and paint find each other, in [0, 1]; what covers everything scores 0.
 
     Parameters
     ----------
-    units, weights, answer
+    looks
+        What `look_both_ways` gives, in every reading: readings are compared by the same measure.
+    weights
+        K soft masks of the class.
+    answer
         As in `found_again`.
-    painted
-        As in `turn_down_strangers`.
 
     Returns
     -------
     How much better than an answer that covers everything the references are found again, times the soft IoU of the
-    answer with the cells that are nearest to the paint.
+    answer with the cells that are nearest to the paint; of both the mean over the readings.
     """
     least = chance(weights)
-    there = (found_again(units, weights, answer) - least) / max(1 - least, EPSILON)
-    back = np.minimum(answer, painted).sum() / (np.maximum(answer, painted).sum() + EPSILON)
-    return max(there, 0.0) * float(back)
+    there = [max((found_from(look.nearest, weights, answer) - least) / max(1 - least, EPSILON), 0.0) for look in looks]
+    back = [_soft_iou(answer, look.painted) for look in looks]
+    return float(np.mean(there) * np.mean(back))
+
+
+def _soft_iou(answer: FloatArray, painted: BoolArray) -> float:
+    return float(np.minimum(answer, painted).sum() / (np.maximum(answer, painted).sum() + EPSILON))

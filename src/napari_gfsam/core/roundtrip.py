@@ -39,11 +39,15 @@ def found_again(units: UnitTokens, weights: Sequence[GridWeights], answer: Float
     -------
     The soft IoU (sum of minima over sum of maxima) of the answer's shadow and the paint, the mean over the references.
     """
-    covered = torch.from_numpy(answer).flatten().to(units.target.device)
-    scores = [
-        _overlap(covered[(rows @ units.target.T).argmax(dim=1)], weight)
-        for rows, weight in zip(units.references, weights, strict=True)
-    ]
+    return found_from([(rows @ units.target.T).argmax(dim=1) for rows in units.references], weights, answer)
+
+
+def found_from(nearest: Sequence[Tensor], weights: Sequence[GridWeights], answer: FloatArray) -> float:
+    """Return the score of `found_again` where the nearest cell of every token of every reference is known."""
+    scores = []
+    for cells, weight in zip(nearest, weights, strict=True):
+        covered = torch.from_numpy(answer).flatten().to(cells.device)
+        scores.append(_overlap(covered[cells], weight))
     return float(torch.stack(scores).mean())
 
 

@@ -22,18 +22,21 @@ import torch
 
 from napari_gfsam.core.pipeline import TileView
 from napari_gfsam.core.points import point_map, proposal
-from napari_gfsam.core.reciprocity import is_ground_alone, like_the_paint
+from napari_gfsam.core.reciprocity import is_ground_alone, look_both_ways
 from napari_gfsam.core.roundtrip import PictureShadow
+from napari_gfsam.core.second_look import Witness, found_elsewhere
 from napari_gfsam.core.similarity import see_references, similarity_maps, unit_rows, unit_tokens
 from napari_gfsam.core.types import PictureRange, UnitTokens
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from torch import Tensor
 
     from napari_gfsam.core.arrays import FloatArray
     from napari_gfsam.core.config import GFSAMConfig
+    from napari_gfsam.core.reciprocity import TileLook
+    from napari_gfsam.core.second_look import TileBest
     from napari_gfsam.core.types import EncodedClass, Limits, SimilarityMaps
 
 
@@ -56,7 +59,7 @@ class ClassSurvey:
         self.encoded = encoded
         self.readings = tuple(_Reading(encoded, one) for one in readings(config))
         kept = replace(config, background_projection="off")
-        # Answers are scored, and masks valued, on the tokens as they are.
+        # Masks are valued, and tiles compared with each other, on the tokens as they are.
         self._plain = next((one for one in self.readings if one.config == kept), None) or _Reading(encoded, kept)
         device = self._plain.device
         self._ground = tuple(self._plain.units(rows.to(device)).target for rows in encoded.ground)
@@ -84,20 +87,34 @@ class ClassSurvey:
         """
         plain = self._plain.units(tokens)
         values = self._plain.maps(plain)
-        painted = like_the_paint(plain, self._plain.weights)
-        likely = likely and not is_ground_alone(plain, self._ground, painted)
-        for reading in self.readings:
-            same = reading is self._plain
-            units = plain if same else reading.units(tokens)
-            maps = values if same else reading.maps(units)
-            mine = painted if same else like_the_paint(units, reading.weights)
-            if not (likely and mine.any()):
+        look = look_both_ways(plain, self._plain.weights)
+        likely = likely and not is_ground_alone(plain, self._ground, look.painted)
+        seen = [self._seen(reading, tokens, (plain, values, look)) for reading in self.readings]
+        looks = tuple(look for _, _, look in seen)
+        for reading, (units, maps, mine) in zip(self.readings, seen, strict=True):
+            if not (likely and mine.painted.any()):
                 maps = replace(maps, allowed=torch.zeros_like(maps.allowed))
-            yield reading.config, TileView(units, maps, plain, values, mine)
+            yield reading.config, TileView(units, maps, values, mine, looks)
+
+    def witness(self, best: TileBest, tokens: Tensor) -> Witness:
+        """Return what a tile's best answer says about other tiles."""
+        return Witness(best, self._plain.units(tokens).target)
+
+    def found_elsewhere(self, tile: int, tokens: Tensor, witnesses: Sequence[Witness]) -> FloatArray | None:
+        """Return what `second_look.found_elsewhere` gives."""
+        return found_elsewhere(tile, self._plain.units(tokens).target, witnesses) if witnesses else None
 
     def found_again(self, covered: Mapping[int, FloatArray]) -> float:
         """Return how well the references are found from an answer: (grid, grid) shares of cells covered, by tile."""
         return self._shadow.found_again(covered)
+
+    def _seen(
+        self, reading: _Reading, tokens: Tensor, plain: tuple[UnitTokens, SimilarityMaps, TileLook]
+    ) -> tuple[UnitTokens, SimilarityMaps, TileLook]:
+        if reading is self._plain:
+            return plain
+        units = reading.units(tokens)
+        return units, reading.maps(units), look_both_ways(units, reading.weights)
 
     @property
     def _all(self) -> tuple[_Reading, ...]:

@@ -1,4 +1,4 @@
-"""One target in tiles: two passes over its tiles, then the seams, then one answer."""
+"""One target in tiles: a survey of its tiles, each is read, each is settled by what all say, the seams, one answer."""
 
 from __future__ import annotations
 
@@ -27,8 +27,9 @@ if TYPE_CHECKING:
     from napari_gfsam.core.config import GFSAMConfig
     from napari_gfsam.core.masks import MaskBank
     from napari_gfsam.core.pipeline import Event, TileReading, TileView
+    from napari_gfsam.core.second_look import BestAnswers
     from napari_gfsam.core.survey import ClassSurvey
-    from napari_gfsam.core.types import ClassTrace, EncodedClass, ImageFeatures
+    from napari_gfsam.core.types import EncodedClass, ImageFeatures
     from napari_gfsam.imaging import PictureSource, PixelRecipe, Tile, TileGrid
     from napari_gfsam.io.records import InputRecord
 
@@ -148,6 +149,7 @@ def read_picture(scene: TiledScene, settings: GFSAMConfig) -> Generator[Event, N
     surveys = [ClassSurvey(encoded, config) for encoded in scene.classes]
     _survey(scene, surveys)
     found = yield from _read_tiles(scene, surveys)
+    yield from _settle_tiles(scene, surveys, found)
     scores = {survey.encoded.spec.id: survey.found_again(found.covered[survey.encoded.spec.id]) for survey in surveys}
     seams = find_seams(scene.grid, found.read, scene.store.traces)
     of_class = {key: seams.get(key, NO_SEAMS) for key in scores}
@@ -201,11 +203,14 @@ class _Found:
     ----------
     covered
         By class id, by tile: the (grid, grid) share of every cell that the answer covers.
+    best
+        By class id, the best answers.
     read, strange
         As in `TiledAnswer`.
     """
 
     covered: dict[int, dict[int, FloatArray]]
+    best: dict[int, BestAnswers]
     read: list[int] = field(default_factory=list)
     strange: list[int] = field(default_factory=list)
 
@@ -213,8 +218,10 @@ class _Found:
 def _read_tiles(scene: TiledScene, surveys: list[ClassSurvey]) -> Generator[Event, None, _Found]:
     """Read every tile in which anything can be found."""
     from napari_gfsam.core.pipeline import TilesDone
+    from napari_gfsam.core.second_look import BestAnswers
 
-    found = _Found({survey.encoded.spec.id: {} for survey in surveys})
+    ids = [survey.encoded.spec.id for survey in surveys]
+    found = _Found({class_id: {} for class_id in ids}, {class_id: BestAnswers() for class_id in ids})
     for done, number in enumerate(scene.tiles, 1):
         yield from _read_tile(scene, scene.grid[number], surveys, found)
         yield TilesDone("read", done, len(scene.tiles))
@@ -225,6 +232,8 @@ def _read_tile(
     scene: TiledScene, tile: Tile, surveys: list[ClassSurvey], found: _Found
 ) -> Generator[Event, None, None]:
     """Read a tile where any class is likely in it and not all of it is strange to the paint."""
+    from napari_gfsam.core.second_look import TileBest
+
     features = scene.features(tile)
     likely = [survey.is_likely(features.tokens) for survey in surveys]
     if not any(likely):
@@ -234,25 +243,49 @@ def _read_tile(
         found.strange.append(tile.number)
         return
     bank = scene.bank(tile)
-    traces: list[ClassTrace] = []
+    kept = []
     for survey, views in zip(surveys, seen, strict=True):
-        best = yield from _best_reading(features, survey.encoded, bank, views)
-        traces.append(best.trace())
-        found.covered[survey.encoded.spec.id][tile.number] = best.covered
-    scene.store.put_traces(tile.number, traces)
+        readings = yield from _readings(features, survey.encoded, bank, views)
+        best = max(readings, key=lambda reading: reading.found_again)
+        found.best[survey.encoded.spec.id].take(TileBest(tile.number, best.found_again, best.covered()))
+        kept.append((survey.encoded.spec, readings))
+    scene.store.put_readings(tile.number, kept)
     found.read.append(tile.number)
 
 
-def _best_reading(
+def _readings(
     features: ImageFeatures, encoded: EncodedClass, bank: MaskBank, views: Iterable[tuple[GFSAMConfig, TileView]]
-) -> Generator[Event, None, TileReading]:
-    """Read a class in a tile in every reading; return the one in which answer and paint find each other best.
-
-    What suits one tile need not suit the next: one choice for the whole picture was worse (docs/accuracy.md).
-    """
+) -> Generator[Event, None, list[TileReading]]:
+    """Read a class in a tile in every reading."""
     from napari_gfsam.core.pipeline import read_tile
 
     found = []
     for config, view in views:
         found.append((yield from read_tile(features, encoded, config, bank, view)))
-    return max(found, key=lambda reading: reading.found_again)
+    return found
+
+
+def _settle_tiles(scene: TiledScene, surveys: list[ClassSurvey], found: _Found) -> Generator[Event, None, None]:
+    """Choose a reading of every class in every tile that was read, by what the paint and the other tiles say.
+
+    What suits one tile need not suit the next: one choice for the whole picture was worse (docs/accuracy.md).
+    """
+    from napari_gfsam.core.pipeline import StageDone, Watch
+    from napari_gfsam.core.second_look import choose, is_open
+
+    store, watch = scene.store, Watch()
+    witnesses = [
+        [survey.witness(best, store.tokens(best.tile)) for best in found.best[survey.encoded.spec.id].kept]
+        for survey in surveys
+    ]
+    for number in found.read:
+        tokens, readings, traces = store.tokens(number), store.take_readings(number), []
+        for survey, others in zip(surveys, witnesses, strict=True):
+            spec = survey.encoded.spec
+            several = readings[spec.id]
+            elsewhere = survey.found_elsewhere(number, tokens, others) if is_open(several) else None
+            chosen = choose(several, elsewhere)
+            traces.append(chosen.trace(spec, elsewhere))
+            found.covered[spec.id][number] = chosen.covered(elsewhere)
+            yield StageDone("merge", spec.id, watch.lap())
+        store.put_traces(number, traces)

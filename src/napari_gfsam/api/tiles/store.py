@@ -13,18 +13,21 @@ from napari_gfsam.api.stored.file import read, read_value, to_bytes
 from napari_gfsam.api.stored.header import TILE, TileHeader
 from napari_gfsam.api.stored.parts import array_of, tensor_of
 from napari_gfsam.api.stored.prediction import put_trace, stored_class, take_trace
+from napari_gfsam.api.tiles.readings import put_reading, stored_reading, take_reading
 from napari_gfsam.api.tiles.scratch import new_folder
 from napari_gfsam.io.writers import no_room
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from torch import Tensor
 
     from napari_gfsam.api.stored.file import Arrays
+    from napari_gfsam.api.stored.header import StoredClass
     from napari_gfsam.core.arrays import FloatArray, LabelArray
-    from napari_gfsam.core.types import ClassTrace
+    from napari_gfsam.core.pipeline import TileReading
+    from napari_gfsam.core.types import ClassSpec, ClassTrace
     from napari_gfsam.imaging.tiles import Box
 
 
@@ -76,6 +79,25 @@ class TileStore:
         if not self._shared.find(f"{tile}.embedding").is_file():
             return None
         return tensor_of(self._shared._read(f"{tile}.embedding")[1]["embedding"])
+
+    def put_readings(self, tile: int, readings: Iterable[tuple[ClassSpec, Sequence[TileReading]]]) -> None:
+        """Keep a tile's readings by class until one is chosen; errors as `put_tokens`."""
+        arrays: Arrays = {}
+        classes: list[StoredClass] = []
+        for spec, several in readings:
+            for reading in several:
+                put_reading(arrays, str(len(classes)), reading)
+                classes.append(stored_reading(spec, reading))
+        self._write(f"{tile}.readings", TileHeader(TILE, tuple(classes)), arrays)
+
+    def take_readings(self, tile: int) -> dict[int, list[TileReading]]:
+        """Return a tile's readings by class id; they are not kept any longer."""
+        header, arrays = self._read(f"{tile}.readings")
+        found: dict[int, list[TileReading]] = {}
+        for number, one in enumerate(header.classes):
+            found.setdefault(one.id, []).append(take_reading(arrays, str(number), one))
+        self.find(f"{tile}.readings").unlink()
+        return found
 
     def put_traces(self, tile: int, traces: Iterable[ClassTrace]) -> None:
         """Keep the traces of a tile; errors as `put_tokens`."""
