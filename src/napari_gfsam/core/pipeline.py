@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_gfsam.core.compact import fold, unfold_logits
 from napari_gfsam.core.consistency import consistency_gate
 from napari_gfsam.core.gating import positive_gate
 from napari_gfsam.core.graph import build_graph
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from napari_gfsam.core.arrays import BoolArray, FloatArray, IntArray
+    from napari_gfsam.core.compact import CompactMasks
     from napari_gfsam.core.config import GFSAMConfig
     from napari_gfsam.core.masks import MaskBank
     from napari_gfsam.core.reciprocity import TileLook
@@ -195,8 +197,8 @@ class TileReading:
     ----------
     values
         As in `TileView`.
-    prompts, logits, graph, gates
-        N prompts, the (N, 256, 256) logits of their masks, their clusters and the gates' answers.
+    prompts, masks, graph, gates
+        N prompts, their masks, folded since most readings are only compared, their clusters and the gates' answers.
     shares
         What `cluster_shares` gives.
     painted
@@ -209,7 +211,7 @@ class TileReading:
 
     values: SimilarityMaps
     prompts: PointPrompts
-    logits: FloatArray
+    masks: CompactMasks
     graph: MaskGraph
     gates: Gates
     shares: FloatArray
@@ -227,7 +229,8 @@ class TileReading:
 
     def trace(self, spec: ClassSpec, elsewhere: FloatArray | None = None) -> ClassTrace:
         """Return what re-merging needs, made now."""
-        masks, gates = mask_stack(self.logits, self.values), replace(self.gates, status=self.status(elsewhere))
+        masks = mask_stack(unfold_logits(self.masks), self.values)
+        gates = replace(self.gates, status=self.status(elsewhere))
         again, removed = self.found_again, self.background_removed
         return ClassTrace(spec, self.values, self.prompts, masks, self.graph, gates, gates.status, again, removed)
 
@@ -249,9 +252,8 @@ def read_tile(
     score = found_both_ways(view.looks, weights, _covered(shares, found.graph, status))
     removed = config.background_projection == "on"
     yield StageDone("gates", encoded.spec.id, watch.lap())
-    return TileReading(
-        view.values, found.prompts, found.logits, found.graph, found.gates, shares, painted, score, removed
-    )
+    masks = fold(found.logits)
+    return TileReading(view.values, found.prompts, masks, found.graph, found.gates, shares, painted, score, removed)
 
 
 def _segment_class(

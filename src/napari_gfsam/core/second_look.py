@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 #: Answers of other tiles that a tile is compared with: fewer are less sure, more take time and tell little more.
 MOST_WITNESSES = 6
+#: Of so many cells in a row, and in a column, one asks for all: that takes a quarter of the time.
+EVERY = 2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -88,12 +90,14 @@ def found_elsewhere(tile: int, rows: Tensor, witnesses: Sequence[Witness]) -> Fl
     if not others:
         return None
     grid = math.isqrt(len(rows))
-    said = np.zeros(len(rows), dtype=np.float32)
+    asking = rows.reshape(grid, grid, -1)[::EVERY, ::EVERY].flatten(0, 1)
+    said = np.zeros(len(asking), dtype=np.float32)
     for one in others:
-        nearest = (rows @ one.rows.T).argmax(dim=1).cpu().numpy()
+        nearest = (asking @ one.rows.T).argmax(dim=1).cpu().numpy()
         said += np.float32(one.best.score) * one.best.covered.reshape(-1)[nearest]
-    said /= np.float32(sum(one.best.score for one in others))
-    return said.clip(0, 1).reshape(grid, grid)
+    said = (said / np.float32(sum(one.best.score for one in others))).clip(0, 1)
+    side = math.isqrt(len(said))
+    return said.reshape(side, side).repeat(EVERY, axis=0).repeat(EVERY, axis=1)[:grid, :grid]
 
 
 def likeness(answer: FloatArray, elsewhere: FloatArray) -> float:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from napari_gfsam.api.stored.header import StoredClass
 from napari_gfsam.api.stored.parts import array_of, put, take, tensor_of
-from napari_gfsam.core.compact import CompactMasks, fold, unfold_logits
+from napari_gfsam.core.compact import CompactMasks
 from napari_gfsam.core.pipeline import TileReading
 from napari_gfsam.core.types import Gates, MaskGraph, PointPrompts, SimilarityMaps
 
@@ -17,9 +17,8 @@ if TYPE_CHECKING:
 
 def put_reading(arrays: Arrays, prefix: str, reading: TileReading) -> None:
     """Add the arrays of a reading, each under ``prefix.name``."""
-    for name in ("values", "prompts", "graph", "gates"):
+    for name in ("values", "prompts", "masks", "graph", "gates"):
         put(arrays, f"{prefix}.{name}", getattr(reading, name))
-    put(arrays, f"{prefix}.masks", fold(reading.logits))
     for name in ("shares", "painted"):
         arrays[f"{prefix}.{name}"] = array_of(getattr(reading, name))
 
@@ -40,7 +39,7 @@ def take_reading(arrays: Arrays, prefix: str, found: StoredClass) -> TileReading
     return TileReading(
         values=take(arrays, f"{prefix}.values", SimilarityMaps, tensor_of),
         prompts=take(arrays, f"{prefix}.prompts", PointPrompts),
-        logits=unfold_logits(take(arrays, f"{prefix}.masks", CompactMasks)),
+        masks=take(arrays, f"{prefix}.masks", CompactMasks),
         graph=take(arrays, f"{prefix}.graph", MaskGraph),
         gates=take(arrays, f"{prefix}.gates", Gates),
         shares=arrays[f"{prefix}.shares"],
