@@ -27,7 +27,7 @@ def told(at):
 
 
 def wait(at):
-    at.qtbot.waitUntil(lambda: not at.desk._getting_jobs.running, timeout=RUN_MILLISECONDS)
+    at.qtbot.waitUntil(lambda: not at.desk.getting._jobs.running, timeout=RUN_MILLISECONDS)
 
 
 def progress(done, total=100, stage="download", message=""):

@@ -111,17 +111,23 @@ def test_old_objects_are_left_out_of_collections_and_go_afterwards():
 
 @pytest.fixture
 def warming(qtbot, monkeypatch):
-    """Return the list of references, the modules imported so far and a `Warmup` that imports three stand-ins."""
-    references, imported, modules = ReferenceList(), [], ("one", "two", "three")
+    """Return the list of references, what was imported and asked for so far, and a `Warmup` with stand-ins."""
+    references, asked, modules = ReferenceList(), [], ("one", "two", "three")
 
     def import_them():
         for name in modules:
-            imported.append(name)
+            asked.append(name)
             yield name
 
+    class Backend:
+        @property
+        def device(self):
+            asked.append("device")
+
     monkeypatch.setattr(warmup, "import_models", import_them)
-    monkeypatch.setattr(warmup, "models_imported", lambda: len(imported) == len(modules))
-    return references, imported, Warmup(SimpleNamespace(references=references), JobRunner())
+    monkeypatch.setattr(warmup, "models_imported", lambda: len(asked) > len(modules))
+    models = SimpleNamespace(segmenter=SimpleNamespace(backend=Backend()))
+    return references, asked, Warmup(SimpleNamespace(references=references), models, JobRunner())
 
 
 def row(name: str, *, enabled: bool = True) -> ReferenceRow:
@@ -129,24 +135,24 @@ def row(name: str, *, enabled: bool = True) -> ReferenceRow:
 
 
 def test_what_a_run_needs_is_imported_as_soon_as_there_is_a_reference(qtbot, warming):
-    references, imported, made = warming
+    references, asked, made = warming
     told = []
-    made.done.connect(lambda: told.append(list(imported)))
+    made.done.connect(lambda: told.append(list(asked)))
     references.add(row("unwanted", enabled=False))
     qtbot.wait(50)
-    assert imported == []
+    assert asked == []
     references.add(row("first"))
     references.add(row("second"))
     qtbot.waitUntil(lambda: bool(told))
     references.remove("first")
     qtbot.wait(50)
-    assert told == [["one", "two", "three"]]
+    assert told == [["one", "two", "three", "device"]]
     made.close()
 
 
 def test_a_closed_warmup_imports_nothing(qtbot, warming):
-    references, imported, made = warming
+    references, asked, made = warming
     made.close()
     references.add(row("late"))
     qtbot.wait(50)
-    assert imported == []
+    assert asked == []

@@ -20,6 +20,8 @@ from psygnal import Signal
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
+    from napari_gfsam.api.backend import Backend
+    from napari_gfsam.controller.models import Models
     from napari_gfsam.session import Session
     from napari_gfsam.workers import JobRunner
 
@@ -36,15 +38,24 @@ MODULES = (
 
 
 class Warmup:
-    """Imports what a run needs while there is no run yet. Main thread only.
+    """Imports what a run needs while there is no run yet, and finds the device. Main thread only.
 
-    `done` comes when all is there. If it cannot be imported nothing is said: a run will say it.
+    `done` comes when all is there. What goes wrong is left for a run to say.
+
+    Parameters
+    ----------
+    session
+        Has the references.
+    models
+        Say on which device they will be.
+    jobs
+        The thread.
     """
 
     done = Signal()
 
-    def __init__(self, session: Session, jobs: JobRunner) -> None:
-        self._session, self._jobs = session, jobs
+    def __init__(self, session: Session, models: Models, jobs: JobRunner) -> None:
+        self._session, self._models, self._jobs = session, models, jobs
         session.references.changed.connect(self._begin)
         jobs.finished.connect(self._on_finished)
 
@@ -55,7 +66,7 @@ class Warmup:
 
     def _begin(self) -> None:
         if self._session.references.enabled and not models_imported() and not self._jobs.running:
-            self._jobs.start(_importing())
+            self._jobs.start(_steps(self._models.segmenter.backend))
 
     def _on_finished(self, _: Any) -> None:
         self.done.emit()
@@ -85,9 +96,10 @@ def import_models() -> Iterator[str]:
             yield name
 
 
-def _importing() -> Generator[str, None, None]:
-    """Import as a job of its own."""
+def _steps(backend: Backend) -> Generator[str, None, None]:
+    """Import, then ask for the device, since a GPU may take long to answer."""
     yield from import_models()
+    _ = backend.device
 
 
 @contextmanager
