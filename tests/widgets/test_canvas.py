@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from qtpy.QtCore import Qt
 from qtpy.QtOpenGLWidgets import QOpenGLWidget
 from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
 
@@ -17,7 +18,7 @@ def window(qtbot):
     window, dock, inside = QMainWindow(), QDockWidget(), QWidget()
     window.setCentralWidget(QOpenGLWidget())
     dock.setWidget(inside)
-    window.addDockWidget(window.dockWidgetArea(dock), dock)
+    window.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, dock)
     qtbot.addWidget(window)
     return window, dock, inside
 
