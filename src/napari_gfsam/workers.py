@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
     from napari_gfsam.slices import Steps
 
-
 POLL_MILLISECONDS = 30
 CLOSING_SECONDS = 3.0
 #: How much nicer than the window's thread (in Unix's sense) those of jobs are.
@@ -116,10 +115,11 @@ class _Job:
 
     def _tell(self, value: Any) -> None:
         """Leave an answer; one that says that it is ``awaited`` holds the job until it has been taken in."""
-        self._may_go_on.clear()
         self._answers.put(_Yielded(value))
-        if getattr(value, "awaited", False) and not self._cancelled.is_set():
-            self._may_go_on.wait()
+        if getattr(value, "awaited", False):
+            self._may_go_on.clear()  # after it was left: before that, an empty queue says that nothing is awaited
+            if not self._cancelled.is_set():
+                self._may_go_on.wait()
 
 
 class _Jobs(list[_Job]):

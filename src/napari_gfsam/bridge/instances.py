@@ -79,9 +79,7 @@ def _mode(single: NDArray[np.int32], values: LabelArray, count: int) -> IntArray
     inside = (single > 0) & (values > 0)
     owner, value = single[inside].astype(np.int64) - 1, values[inside].astype(np.int64)
     votes = coo_array((np.ones(len(owner), np.int64), (owner, value)), (count, int(values.max(initial=0)) + 1))
-    return (
-        np.asarray(votes.tocsr().argmax(axis=1), dtype=np.int64).reshape(-1) if count else np.zeros(0, dtype=np.int64)
-    )
+    return np.asarray(votes.tocsr().argmax(axis=1), dtype=np.int64).reshape(-1)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

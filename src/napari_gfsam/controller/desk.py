@@ -56,7 +56,7 @@ if TYPE_CHECKING:
 #: Keys that work whatever layer is active; the others only where a layer of ours is.
 ANYWHERE = ("run", "try")
 UNDO = ("undo", "redo")
-#: Between the layers of an answer that arrives, so that each is drawn and clicks are taken before the next.
+#: Between the layers of an answer that arrives: each is drawn (`widgets.canvas`) before the next, and clicks are taken.
 PAUSE_MILLISECONDS = 60
 PLUGIN, EXAMPLE, EXAMPLE_CLASS = "napari-gfsam", "nuclei", "nucleus"
 
