@@ -1,10 +1,13 @@
 """How long the window stands still during a run: a 10 ms timer of the main thread, the dock in a real window.
 
-    xvfb-run -a -s "-screen 0 1280x800x24" python benchmarks/event_loop.py [--rounds 3] [--pair coins | --planes 24]
+    xvfb-run -a -s "-screen 0 1280x800x24" python benchmarks/event_loop.py [--rounds 3] [--planes 24 | --bare]
 
 Every round is a process of its own, since only the first run of a process loads the models and makes the layers; then
 it runs once more. The first begins some seconds after there is a reference: a person paints meanwhile, and the dock
 imports torch (`--rest 0` runs at once). A gap is the time between two ticks. Nothing is kept.
+
+`--bare` is what napari alone needs: no dock and no run, layers like those of a first proposal of two pictures are put
+in one by one. Such layers come in every first run, however short it is.
 """
 
 from __future__ import annotations
@@ -24,6 +27,8 @@ from rich.console import Console
 from rich.table import Table
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from napari import Viewer
     from napari.layers import Labels
 
@@ -60,7 +65,12 @@ class Standstill:
     @property
     def share(self) -> float:
         """Part of the run that passed in long gaps."""
-        return sum(gap for gap in self.gaps if gap > LONG) / self.seconds
+        return self.still / self.seconds
+
+    @property
+    def still(self) -> float:
+        """Seconds in long gaps."""
+        return sum(gap for gap in self.gaps if gap > LONG)
 
 
 def main() -> None:
@@ -68,19 +78,21 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--pair", default="coins", help="sample pair")
     parser.add_argument("--planes", type=int, default=0, help="a stack of so many planes instead, the first painted")
+    parser.add_argument("--bare", action="store_true", help="napari alone, with layers like those of a run")
     parser.add_argument("--rest", type=float, default=5.0, help="seconds from the reference to the first run")
     parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:
-        print(json.dumps([asdict(run) for run in one_round(options)]))
+        runs = [bare_round(options)] if options.bare else one_round(options)
+        print(json.dumps([asdict(run) for run in runs]))
         return
     command = [sys.executable, __file__, "--child", "--pair", options.pair, "--planes", str(options.planes)]
-    command += ["--rest", str(options.rest)]
+    command += ["--rest", str(options.rest), *(["--bare"] if options.bare else [])]
     rounds = [
         [Standstill(**run) for run in json.loads(subprocess.check_output(command).splitlines()[-1])]
         for _ in range(options.rounds)
     ]
-    report(rounds, options)
+    report_bare(rounds) if options.bare else report(rounds, options)
 
 
 def one_round(options: argparse.Namespace) -> list[Standstill]:
@@ -101,6 +113,27 @@ def one_round(options: argparse.Namespace) -> list[Standstill]:
             found.append(one_run(dock))
             dock.desk.models.segmenter.backend.forget()
         viewer.close()
+    return found
+
+
+def bare_round(options: argparse.Namespace) -> Standstill:
+    """Put layers like those of a first proposal into a window without our dock, each in turns of its own."""
+    import napari
+    import numpy as np
+
+    viewer = napari.Viewer()
+    open_pair(viewer, options.pair)
+    rest(options.rest)
+    size, points = viewer.layers[-1].data.shape[:2], np.full((64, 2), 50.0)
+
+    def put_all() -> None:
+        for name in ("proposal", "clusters", "second proposal"):
+            viewer.add_labels(np.zeros(size, np.uint8), name=name)
+            rest(0.1)
+        viewer.add_points(points, name="prompts")
+
+    found = watched(put_all, [""])
+    viewer.close()
     return found
 
 
@@ -131,10 +164,23 @@ def open_stack(viewer: Viewer, planes: int) -> Labels:
 
 
 def one_run(dock: Dock) -> Standstill:
-    """Run on all targets and watch a timer meanwhile, and a second longer: proposals are still being drawn."""
+    """Run on all targets."""
+    stage = ["start"]
+
+    def run() -> None:
+        dock.run.run_requested.emit()
+        while dock.desk.running.running:
+            rest(0.1)
+
+    dock.desk.running.progressed.connect(lambda event: stage.__setitem__(0, event.stage))
+    return watched(run, stage)
+
+
+def watched(work: Callable[[], None], stage: list[str]) -> Standstill:
+    """Watch a timer meanwhile, and a second longer: what came in is still being drawn."""
     from qtpy.QtCore import Qt, QTimer
 
-    found, stage, last = Standstill(), ["start"], [0.0]
+    found, last = Standstill(), [0.0]
 
     def tick() -> None:
         now = time.perf_counter()
@@ -143,16 +189,13 @@ def one_run(dock: Dock) -> Standstill:
         if gap > LONG:
             found.during.append((stage[0], gap))
 
-    dock.desk.running.progressed.connect(lambda event: stage.__setitem__(0, event.stage))
     timer = QTimer()
     timer.setTimerType(Qt.TimerType.PreciseTimer)
     timer.timeout.connect(tick)
     rest(1)  # let the new window come to rest
     timer.start(round(1000 * TICK))
     start = last[0] = time.perf_counter()
-    dock.run.run_requested.emit()
-    while dock.desk.running.running:
-        rest(0.1)
+    work()
     rest(1)
     found.seconds = time.perf_counter() - start
     timer.stop()
@@ -166,6 +209,12 @@ def rest(seconds: float) -> None:
     loop = QEventLoop()
     QTimer.singleShot(round(1000 * seconds), loop.quit)
     loop.exec()
+
+
+def report_bare(rounds: list[list[Standstill]]) -> None:
+    for [found] in rounds:
+        longest = f"longest {1000 * found.longest:.0f} ms"
+        Console().print(f"napari alone: {1000 * found.still:.0f} ms in gaps over 50 ms, {longest}")
 
 
 def report(rounds: list[list[Standstill]], options: argparse.Namespace) -> None:
