@@ -141,22 +141,31 @@ def judge(
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Reading:
-    """What the stages up to the gates make of a class, and how well it finds the references again."""
+class _Judged:
+    """The stages up to the gates."""
 
-    maps: SimilarityMaps
     prompts: PointPrompts
     logits: FloatArray
+    samples: MaskSamples
     graph: MaskGraph
     gates: Gates
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Reading:
+    """A class in a whole picture, in one reading, and how well it finds the references again."""
+
+    maps: SimilarityMaps
+    found: _Judged
     found_again: float
     background_removed: bool
 
     def trace(self, spec: ClassSpec, maps: SimilarityMaps) -> ClassTrace:
         """Return what re-merging needs; `maps` give the masks their values."""
-        masks = mask_stack(self.logits, maps)
-        gates, again, removed = self.gates, self.found_again, self.background_removed
-        return ClassTrace(spec, maps, self.prompts, masks, self.graph, gates, gates.status, again, removed)
+        found, gates = self.found, self.found.gates
+        masks = mask_stack(found.logits, maps)
+        again, removed = self.found_again, self.background_removed
+        return ClassTrace(spec, maps, found.prompts, masks, found.graph, gates, gates.status, again, removed)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -273,17 +282,6 @@ def _segment_class(
     return trace
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Judged:
-    """The stages up to the gates."""
-
-    prompts: PointPrompts
-    logits: FloatArray
-    samples: MaskSamples
-    graph: MaskGraph
-    gates: Gates
-
-
 def _judged(
     target: ImageFeatures,
     encoded: EncodedClass,
@@ -318,8 +316,7 @@ def _read(
     covered = cell_weights(np.any(found.samples.at_cells[found.gates.status == Status.KEPT], axis=0))
     score = _score(target, encoded, covered, config)
     yield StageDone("gates", encoded.spec.id, watch.lap())
-    removed = config.background_projection == "on"
-    return _Reading(maps, found.prompts, found.logits, found.graph, found.gates, score, removed)
+    return _Reading(maps, found, score, config.background_projection == "on")
 
 
 def _covered(shares: FloatArray, graph: MaskGraph, status: IntArray) -> FloatArray:
