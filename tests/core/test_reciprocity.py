@@ -12,6 +12,7 @@ from napari_gfsam.core.reciprocity import (
     found_both_ways,
     is_ground_alone,
     look_both_ways,
+    tells,
     turn_down_strangers,
 )
 from napari_gfsam.core.types import GridWeights, MaskGraph, MaskSamples, Status, UnitTokens
@@ -93,6 +94,27 @@ def test_every_reading_has_a_say_in_the_score():
     answer = cells((0, 0))
     assert found_both_ways([look, other], WEIGHTS, answer) == pytest.approx(1 / 4, abs=1e-4)
     assert found_both_ways([other], WEIGHTS, answer) == 0
+
+
+def painted_cells(count: int, of: int = 37**2) -> GridWeights:
+    painted = (torch.arange(of) < count).float()
+    return GridWeights(painted, 1 - painted)
+
+
+def test_too_little_paint_tells_nothing_about_what_resembles_it():
+    few, enough = [painted_cells(4)], [painted_cells(5)]
+    assert not tells(few)
+    assert tells(enough)
+    assert tells([*few, painted_cells(100)])  # all references together
+    rows = torch.nn.functional.normalize(torch.randn(37**2, 8, generator=torch.Generator().manual_seed(0)), dim=1)
+    look = look_both_ways(UnitTokens(rows, (rows,)), few)
+    assert look.painted.all()  # nothing is a stranger
+    answer = np.zeros((37, 37), dtype=np.float32)
+    answer[0, :4] = 1
+    assert found_both_ways([look], few, answer) == 0
+    exact = look_both_ways(UnitTokens(rows, (rows,)), enough)
+    assert exact.painted.sum() == 5
+    assert found_both_ways([exact], enough, answer) > 0.5
 
 
 def test_several_references_look_like_one_bank():

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 LEAST_PAINTED = 0.1
 #: Or so much of it like what was found in other tiles: most of it.
 LEAST_ELSEWHERE = 0.5
+#: Share of the references' cells that must be painted (five of 1369): fewer are the nearest of all to next to nothing.
+LEAST_TELLING = 0.003
 #: Share of a tile's cells like the paint that must not be nearer to ground alone: 0 where it is empty, 0.14 and more of
 #: 92 pictures and parts of pictures of ten sets.
 LEAST_SHOWN = 0.02
@@ -47,11 +49,19 @@ class TileLook:
     nearest
         For each of K references (n,) int64: the nearest cell of the tile to every token.
     painted
-        (grid, grid) bool: cells of the tile whose nearest token of all references is painted.
+        (grid, grid) bool: cells of the tile whose nearest token of all references is painted; all of them where the
+        paint is too little to tell.
     """
 
     nearest: tuple[Tensor, ...]
     painted: BoolArray
+
+
+def tells(weights: Sequence[GridWeights]) -> bool:
+    """Tell whether enough is painted (K soft masks) to say what resembles the paint, and what does not."""
+    painted = sum(int((weight.foreground > weight.background).sum()) for weight in weights)
+    counting = sum(int((weight.foreground + weight.background > 0).sum()) for weight in weights)
+    return painted >= LEAST_TELLING * counting
 
 
 def look_both_ways(units: UnitTokens, weights: Sequence[GridWeights]) -> TileLook:
@@ -73,7 +83,7 @@ def look_both_ways(units: UnitTokens, weights: Sequence[GridWeights]) -> TileLoo
         closest.append(best.values)
         painted.append((weight.foreground > weight.background).to(rows.device)[best.indices])
     first = torch.stack(closest).argmax(dim=0, keepdim=True)
-    flags = torch.stack(painted).gather(0, first)
+    flags = torch.stack(painted).gather(0, first) if tells(weights) else torch.ones_like(first, dtype=torch.bool)
     grid = math.isqrt(len(units.target))
     return TileLook(tuple(nearest), np.asarray(flags.reshape(grid, grid).cpu().numpy()))
 
@@ -149,8 +159,11 @@ def found_both_ways(looks: Sequence[TileLook], weights: Sequence[GridWeights], a
     Returns
     -------
     How much better than an answer that covers everything the references are found again, times the soft IoU of the
-    answer with the cells that are nearest to the paint; of both the mean over the readings.
+    answer with the cells that are nearest to the paint; of both the mean over the readings. 0 where the paint is too
+    little to tell: no reading and no tile is better than another then.
     """
+    if not tells(weights):
+        return 0.0
     least = chance(weights)
     there = [max((found_from(look.nearest, weights, answer) - least) / max(1 - least, EPSILON), 0.0) for look in looks]
     back = [_soft_iou(answer, look.painted) for look in looks]

@@ -1,10 +1,4 @@
-"""What the tiles of a picture say together: a vote at every pixel, and a person's word before all.
-
-Every tile that sees a pixel votes on every class: the more the further from its border the pixel lies, and the more the
-better its answer and the paint find each other (`found_again` of its trace). The class is there when at least a third
-of the votes are for it. So a false mask in one tile is outvoted by its neighbours, and what a border cuts by the tile
-that sees it whole.
-"""
+"""What the tiles of a picture say together: their answers, and the labels that they vote for (`ballot`)."""
 
 from __future__ import annotations
 
@@ -14,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_gfsam.api.tiles.ballot import Ballot, Voter
 from napari_gfsam.api.tiles.planes import Plane
 from napari_gfsam.core.types import Status
 
@@ -29,19 +24,15 @@ if TYPE_CHECKING:
     from napari_gfsam.core.frames import Frame
     from napari_gfsam.core.types import ClassTrace
     from napari_gfsam.imaging import Tile
-    from napari_gfsam.imaging.tiles import Box, Size
+    from napari_gfsam.imaging.tiles import Box
 
     Traces = Mapping[int, ClassTrace]
     #: By tile, traces with a person's decisions; all other tiles are as they were found.
     Edited = Mapping[int, Traces]
 
 
-BY_HAND_WEIGHT = 1e6
 #: What a tile's vote counts at least, so that there is a vote where nobody is sure.
 LEAST_WEIGHT = 1e-6
-#: Share of the votes from which a class is there: strangers to the paint were turned down (`core.reciprocity`), so that
-#: a tile that shows the class is worth more than one that does not.
-ENOUGH = 1 / 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,14 +148,14 @@ def paint_all(answer: TiledAnswer) -> tuple[Plane, Plane]:
 def paint_box(answer: TiledAnswer, edited: Edited, box: Box) -> tuple[LabelArray, FloatArray]:
     """Return labels and confidence of a box of the picture: the vote of all tiles that reach into it."""
     shape = (box[0].stop - box[0].start, box[1].stop - box[1].start)
-    ballot = _Ballot(shape, answer.scores)
+    ballot = Ballot(shape, answer.scores)
     for tile in answer.scene.grid.touching(box):
         part = _shared(tile, box)
         rows, columns = (
             slice(one.start - edge.start, one.stop - edge.start) for one, edge in zip(part, box, strict=True)
         )
         inside = tile.within(part)
-        voter = _Voter((rows, columns), _weight(tile, inside), answer.trust(tile.number))
+        voter = Voter((rows, columns), _weight(tile, inside), answer.trust(tile.number))
         if tile.number in edited:
             found = answer.merged(tile.number, edited[tile.number])
             ballot.vote(voter, found.labels[inside], found.confidence[inside], found.by_hand[inside])
@@ -173,58 +164,6 @@ def paint_box(answer: TiledAnswer, edited: Edited, box: Box) -> tuple[LabelArray
         else:
             ballot.abstain(voter)
     return ballot.count(_label_type(answer))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Voter:
-    """Where a tile reaches into a box, how much its pixels count there, and how much its word on every class."""
-
-    at: Box
-    weight: FloatArray
-    trust: Mapping[int, float]
-
-
-class _Ballot:
-    """The votes at every pixel of a box, class by class."""
-
-    def __init__(self, shape: Size, classes: Iterable[int]) -> None:
-        self._shape = shape
-        self._all = {class_id: np.zeros(shape, dtype=np.float32) for class_id in classes}
-        self._votes: dict[int, FloatArray] = {}
-        self._sure: dict[int, FloatArray] = {}
-
-    def abstain(self, voter: _Voter) -> None:
-        """Count a tile in which nothing is likely."""
-        for class_id, every in self._all.items():
-            every[voter.at] += voter.weight * np.float32(voter.trust[class_id])
-
-    def vote(self, voter: _Voter, labels: LabelArray, sure: FloatArray, by_hand: BoolArray | None = None) -> None:
-        """Count a tile; where a person said so, it outvotes all others."""
-        self.abstain(voter)
-        for class_id in np.unique(labels[labels > 0]).tolist():
-            votes = self._votes.setdefault(class_id, np.zeros(self._shape, dtype=np.float32))
-            best = self._sure.setdefault(class_id, np.zeros(self._shape, dtype=np.float32))
-            mine = labels == class_id
-            weight = voter.weight * np.float32(voter.trust[class_id])
-            if by_hand is not None:
-                weight = np.where(by_hand, np.float32(BY_HAND_WEIGHT), weight)
-            votes[voter.at] += np.where(mine, weight, np.float32(0))
-            np.maximum(best[voter.at], np.where(mine, sure, np.float32(0)), out=best[voter.at])
-
-    def count(self, dtype: DTypeLike) -> tuple[LabelArray, FloatArray]:
-        """Return labels and confidence: a class is there where the shares of the votes for all add up to a third."""
-        labels, sure = np.zeros(self._shape, dtype=dtype), np.zeros(self._shape, dtype=np.float32)
-        if not self._votes:
-            return labels, sure
-        ids = sorted(self._votes)
-        shares = np.stack([self._votes[class_id] / self._all[class_id] for class_id in ids])
-        winner = shares.argmax(axis=0)
-        found = shares.sum(axis=0) >= ENOUGH
-        labels[found] = np.array(ids)[winner[found]]
-        for place, class_id in enumerate(ids):
-            mine = found & (winner == place)
-            sure[mine] = self._sure[class_id][mine]
-        return labels, sure
 
 
 def _weight(tile: Tile, inside: Box) -> FloatArray:
