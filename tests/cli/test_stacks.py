@@ -94,6 +94,57 @@ def test_what_is_done_is_skipped_and_other_work_is_not_overwritten(movie, fake_m
     assert "holds no picture" in segment(movie, *AXIS, targets=("out/",)).stderr, "our outputs are no targets"
 
 
+def test_a_run_that_is_cut_while_it_links_leaves_no_old_objects(movie, cells, monkeypatch):
+    segment(movie, *AXIS, "--link")
+    old = movie / "out" / "movie_instances.tif"
+
+    def cut(*given, **more):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("napari_gfsam.imaging.linking.link_planes", cut)
+        assert segment(movie, *AXIS, "--link", "--smooth", "--overwrite").exit_code == 130
+    assert not old.exists()
+    result = segment(movie, *AXIS, "--link", "--smooth")
+    assert (result.exit_code, "linked" in result.stdout) == (0, True), result.output
+    labels = tifffile.imread(movie / "out" / "movie_labels.tif")
+    assert np.array_equal(labels, expected(cells, [0, 3], StackPlan(smooth=True)))
+    assert np.array_equal(tifffile.imread(old), np.stack(list(link_planes(labels))))
+    assert segment(movie, *AXIS, "--smooth", "--overwrite").exit_code == 0
+    assert not old.exists(), "objects of labels that are gone"
+
+
+def test_objects_of_somebody_else_are_left(movie):
+    (movie / "out").mkdir()
+    theirs = movie / "out" / "movie_instances.tif"
+    tifffile.imwrite(theirs, np.ones((COUNT, 60, 80), np.uint8), photometric="minisblack")
+    before = theirs.read_bytes()
+    result = segment(movie, *AXIS, "--link")
+    assert result.exit_code == 1
+    assert "movie_instances.tif was changed since it was made, or not made by this program" in result.stderr
+    assert segment(movie, *AXIS, "--overwrite").exit_code == 0
+    assert segment(movie, *AXIS, "--link").exit_code == 1
+    assert theirs.read_bytes() == before
+    assert segment(movie, *AXIS, "--link", "--overwrite").exit_code == 0
+    assert theirs.read_bytes() != before
+
+
+def test_a_stack_that_is_done_is_linked_without_the_models(movie, fake_models):
+    segment(movie, *AXIS)
+    labels = movie / "out" / "movie_labels.tif"
+    calls, before = fake_models[0].calls, labels.stat().st_mtime_ns
+    result = segment(movie, *AXIS, "--link")
+    assert (result.exit_code, fake_models[0].calls, labels.stat().st_mtime_ns) == (0, calls, before), result.output
+    instances = tifffile.imread(movie / "out" / "movie_instances.tif")
+    assert np.array_equal(instances, np.stack(list(link_planes(tifffile.imread(labels)))))
+    record = read_record(movie / "out" / "movie_record.json")
+    assert (record.stack["link"], record.labels_hash) == (True, labels_hash(tifffile.imread(labels)))
+    for words in (("--link",), ()):
+        assert "skipped" in segment(movie, *AXIS, *words).stdout
+    assert instances.any()
+    assert movie.outputs == ["movie_instances.tif", "movie_labels.tif", "movie_record.json"]
+
+
 def test_a_flat_label_image_belongs_to_the_plane_that_is_named(movie, cells):
     tifffile.imwrite(movie / "flat.tif", cells[1][2])
     result = segment(movie, *AXIS, "--reference-plane", "2", labels="flat.tif")
