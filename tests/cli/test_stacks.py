@@ -7,9 +7,11 @@ import json
 import numpy as np
 import pytest
 import tifffile
+from filelock import FileLock
 
 from napari_gfsam.api import Segmenter, StackPlan, segment_stack
 from napari_gfsam.core.config import TUNED
+from napari_gfsam.datasets.run import LOCK
 from napari_gfsam.imaging.linking import link_planes
 from napari_gfsam.io.records import labels_hash, read_record
 from tests.fakes import disc_picture
@@ -143,6 +145,20 @@ def test_a_stack_that_is_done_is_linked_without_the_models(movie, fake_models):
         assert "skipped" in segment(movie, *AXIS, *words).stdout
     assert instances.any()
     assert movie.outputs == ["movie_instances.tif", "movie_labels.tif", "movie_record.json"]
+
+
+def test_two_runs_never_share_a_folder_and_what_was_cut_is_swept_away(movie, fake_models):
+    (movie / "out").mkdir()
+    left = [movie / "out" / f".movie_{kind}.tif.123.tmp" for kind in ("labels", "instances")]
+    for path in left:
+        path.touch()
+    with FileLock(movie / "out" / LOCK):
+        result = segment(movie, *AXIS)
+    assert (result.exit_code, fake_models[0].calls) == (1, 0)
+    assert "Another run writes into" in result.stderr
+    assert all(path.exists() for path in left)
+    assert segment(movie, *AXIS).exit_code == 0
+    assert not any(path.exists() for path in left)
 
 
 def test_a_flat_label_image_belongs_to_the_plane_that_is_named(movie, cells):

@@ -18,8 +18,9 @@ from napari_gfsam.cli.inputs import recipe_beside, recipe_of, region_of, setting
 from napari_gfsam.cli.progress import make_progress
 from napari_gfsam.cli.stack_outputs import Left, clear, link_objects, stack_files, what_is_left
 from napari_gfsam.cli.stack_paint import add_paint, classes_of, is_of, read_paint, require_plane
-from napari_gfsam.datasets.outputs import Inputs, environment, prepare_folder
+from napari_gfsam.datasets.outputs import Inputs, environment, prepare_folder, sweep
 from napari_gfsam.datasets.pictures import absolute
+from napari_gfsam.datasets.run import alone
 from napari_gfsam.datasets.targets import Target, find_pictures, name_targets
 from napari_gfsam.datasets.threads import use_threads
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from napari_gfsam.cli.segment import SegmentOptions
     from napari_gfsam.cli.stack_outputs import StackFiles
     from napari_gfsam.cli.stack_paint import StackPaint
+    from napari_gfsam.datasets import Found
     from napari_gfsam.imaging import PixelRecipe
     from napari_gfsam.io.records import ClassResult, InputRecord, ReferenceRecord, RunRecord
     from napari_gfsam.io.stacks import Stack, StackHash
@@ -90,20 +92,29 @@ def segment_stacks(options: SegmentOptions) -> int:
     segmenter = Segmenter(choice, settings=settings)
     inputs = Inputs((*found.paths, *options.reference, *options.labels, *options.pack))
     job = StackJob(segmenter, recipe, options, paint, inputs)
-    failures, lines = [problem.sentence for problem in found.problems], 0
+    with alone(options.output):
+        sweep(options.output)
+        whole, failures = _do_all(job, found)
+    for failure in failures:
+        complain(failure)
+    say(f"{whole} of {len(found.paths)} stacks; outputs in {escape(str(options.output))}")
+    return FAILED if failures else OK
+
+
+def _do_all(job: StackJob, found: Found) -> tuple[int, list[str]]:
+    """Do every stack; return how many are done, and sentences about what failed."""
+    failures, whole = [problem.sentence for problem in found.problems], 0
     for target in name_targets(found.paths):
         try:
             failures += _do(job, target)
-            lines += 1
+            whole += 1
         except KeyboardInterrupt as error:
-            raise Stopped(f"Stopped in {target.path.name}; stacks that are whole stay in {options.output}.") from error
+            folder = job.options.output
+            raise Stopped(f"Stopped in {target.path.name}; stacks that are whole stay in {folder}.") from error
         except EXPECTED as error:
             text = sentence(error)
             failures.append(text if str(target.path) in text else f"{target.path}: {text}")
-    for failure in failures:
-        complain(failure)
-    say(f"{lines} of {len(found.paths)} stacks; outputs in {escape(str(options.output))}")
-    return FAILED if failures else OK
+    return whole, failures
 
 
 def _do(job: StackJob, target: Target) -> list[str]:
