@@ -13,7 +13,7 @@ from napari_gfsam.api import Segmenter, StackPlan, segment_stack
 from napari_gfsam.core.config import TUNED
 from napari_gfsam.datasets.run import LOCK
 from napari_gfsam.imaging.linking import link_planes
-from napari_gfsam.io.records import labels_hash, read_record
+from napari_gfsam.io.records import PixelSize, labels_hash, read_record
 from tests.fakes import disc_picture
 
 pytestmark = pytest.mark.usefixtures("fake_models")
@@ -60,7 +60,8 @@ def test_one_label_stack_and_a_record(movie, cells):
     assert np.array_equal(found, expected(cells, [0, 3]))
     record = read_record(movie / "out" / "movie_record.json")
     assert record.labels_hash == labels_hash(found)
-    assert record.stack == {"axis": 0, "each_side": 2, "smooth": False, "link": False, "failed": {}}
+    looked = {"scale": "auto", "pixel_sizes": None}
+    assert record.stack == {"axis": 0, "each_side": 2, "smooth": False, "link": False, "failed": {}, **looked}
     assert [one.image.name for one in record.references] == ["movie.tif [0]", "movie.tif [3]"]
     assert sum(one.pixels for one in record.results) == np.count_nonzero(found)
     assert "4 planes" in result.stdout
@@ -215,6 +216,51 @@ def test_a_damaged_or_flat_file_and_wrong_words_give_one_sentence(movie, cells):
         assert sentence in segment(movie, *words).stderr, words
     tifffile.imwrite(movie / "empty.tif", np.zeros((COUNT, 60, 80), np.uint8), photometric="minisblack")
     assert "painted on none" in segment(movie, *AXIS, labels="empty.tif").stderr
+
+
+def test_planes_are_looked_at_in_tiles_by_the_rule_of_pictures(movie, cells):
+    pixels, labels = cells
+    large = np.stack([np.tile(plane, (3, 1)) for plane in pixels[:2]])
+    for name, planes, side in (("small", pixels, 10000), ("large", large, 20000)):
+        said = {"resolution": (side, side), "resolutionunit": "CENTIMETER"}
+        tifffile.imwrite(movie / f"{name}.tif", planes, photometric="minisblack", **said)
+    painted = Segmenter(settings=TUNED.with_settings(max_prompts=12, background_projection="off"))
+    for plane in (0, 3):
+        painted.add_reference(pixels[plane], labels[plane])
+    in_tiles, whole = (painted.segment(large[1], scale=scale) for scale in ("auto", "whole"))
+    assert in_tiles.record().tiling is not None
+    assert not np.array_equal(in_tiles.labels, whole.labels)
+    for words, wanted in (("--pixel-size", "1,1"), in_tiles), ((), whole):
+        result = segment(movie, *AXIS, *words, "--overwrite", reference="small.tif", targets=("large.tif",))
+        assert result.exit_code == 0, result.output
+        assert np.array_equal(tifffile.imread(movie / "out" / "large_labels.tif")[1], wanted.labels), words
+    record = read_record(movie / "out" / "large_record.json")
+    known = [record.target.pixel_size, record.references[0].image.pixel_size]
+    assert known == [PixelSize(side, side, "centimeter") for side in (0.5e-4, 1e-4)]
+    result = segment(movie, *AXIS, "--tile", "whole", reference="small.tif", targets=("large.tif",))
+    assert (result.exit_code, "--overwrite replaces it" in result.stderr) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ("--workers 2", "--workers is for sharing out pictures"),
+        ("--scheduler tcp://a:1", "--scheduler is for sharing out pictures"),
+        ("--overlay", "--overlay is for pictures"),
+        ("--points", "--points is for pictures"),
+        ("--tile small", "is no scale"),
+        ("--pixel-size 1", "is no pair of pixel sizes"),
+    ],
+)
+def test_options_that_would_do_nothing_or_make_no_sense_are_refused(movie, words, sentence):
+    result = segment(movie, *AXIS, *words.split())
+    assert (result.exit_code, sentence in result.stderr) == (2, True), result.output
+
+
+@pytest.mark.parametrize("words", ["--link", "--smooth", "--each-side 1", "--reference-plane 0"])
+def test_options_for_stacks_are_refused_for_pictures(movie, words):
+    result = segment(movie, *words.split())
+    assert (result.exit_code, "is for stacks" in result.stderr) == (2, True), result.output
 
 
 def test_without_the_option_a_stack_is_refused_with_the_way_out(movie):

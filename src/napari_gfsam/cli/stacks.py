@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from napari_gfsam.cli.choosing import choice_of
 from napari_gfsam.cli.commands import EXPECTED, Stopped
 from napari_gfsam.cli.console import complain, say, sentence
 from napari_gfsam.cli.errors import FAILED, OK, UsageError
-from napari_gfsam.cli.inputs import recipe_beside, recipe_of, region_of, settings_of
+from napari_gfsam.cli.inputs import pixels_of, recipe_beside, recipe_of, region_of, scale_of, settings_of
 from napari_gfsam.cli.progress import make_progress
 from napari_gfsam.cli.stack_outputs import Left, clear, link_objects, stack_files, what_is_left
 from napari_gfsam.cli.stack_paint import add_paint, classes_of, is_of, read_paint, require_plane
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_gfsam.api import PlaneOutcome, Segmenter
+    from napari_gfsam.api.scale import PixelSizes, Scale
     from napari_gfsam.cli.segment import SegmentOptions
     from napari_gfsam.cli.stack_outputs import StackFiles
     from napari_gfsam.cli.stack_paint import StackPaint
@@ -48,6 +49,8 @@ class StackJob:
     options: SegmentOptions
     paint: tuple[StackPaint, ...]
     inputs: Inputs
+    scale: Scale
+    pixels: PixelSizes | None
 
     def files(self, target: Target) -> StackFiles:
         """Return the outputs of a target."""
@@ -76,11 +79,10 @@ class _Sum:
 
 def segment_stacks(options: SegmentOptions) -> int:
     """Label stacks like their painted planes; exit codes as `segment`."""
-    if options.label_format.value != "tif":
-        raise UsageError("Label stacks are written as TIFF; leave --format out or say tif.")
     paint = tuple(read_paint(options))
     settings, choice = settings_of(options.preset, options.setting), choice_of(options)
     recipe = recipe_beside(options.pack, recipe_of(options))
+    scale, pixels = scale_of(options.tile), pixels_of(options.pixel_size)
     found = find_pictures(options.targets, leave_out=options.labels)
     if not found.paths:
         raise UsageError(" ".join(problem.sentence for problem in found.problems))
@@ -91,7 +93,7 @@ def segment_stacks(options: SegmentOptions) -> int:
     use_threads(options.threads)
     segmenter = Segmenter(choice, settings=settings)
     inputs = Inputs((*found.paths, *options.reference, *options.labels, *options.pack))
-    job = StackJob(segmenter, recipe, options, paint, inputs)
+    job = StackJob(segmenter, recipe, options, paint, inputs, scale, pixels)
     with alone(options.output):
         sweep(options.output)
         whole, failures = _do_all(job, found)
@@ -155,19 +157,25 @@ def _served(job: StackJob, target: Target, stack: Stack) -> tuple[Segmenter, dic
 
 
 def _outcomes(
-    job: StackJob, target: Target, stack: Stack, helper: Segmenter, own: dict[int, NDArray[Any]]
+    job: StackJob, wanted: RunRecord, stack: Stack, helper: Segmenter, own: dict[int, NDArray[Any]]
 ) -> Iterator[PlaneOutcome]:
     from napari_gfsam.api import Painting, StackPlan, segment_stack
 
     options = job.options
     region = region_of(options.region[0]) if options.region else None
-    plan = StackPlan(stack.axis, each_side=options.each_side, smooth=options.smooth)
+    plan = StackPlan(
+        stack.axis,
+        each_side=options.each_side,
+        smooth=options.smooth,
+        scale=job.scale,
+        pixels=job.pixels,
+    )
     painting = Painting(classes_of(options), options.ignore, region)
     outcomes = segment_stack(
-        helper, stack, own, plan, painting=painting, recipe=_recipe(job, stack), name=target.path.name
+        helper, stack, own, plan, painting=painting, recipe=_recipe(job, stack), record=wanted.target
     )
     with closing(outcomes), make_progress() as progress:
-        task = progress.add_task(escape(target.path.name), total=len(stack))
+        task = progress.add_task(escape(wanted.target.name), total=len(stack))
         for outcome in outcomes:
             yield outcome
             progress.advance(task)
@@ -189,7 +197,7 @@ def _write(
     done = _Sum(StackHash((len(stack), *size)))
 
     def planes() -> Iterator[NDArray[Any]]:
-        for outcome in _outcomes(job, target, stack, helper, own):
+        for outcome in _outcomes(job, wanted, stack, helper, own):
             labels = np.zeros(size, np.uint8) if outcome.labels is None else outcome.labels
             done.add(outcome)
             done.hash.add(labels)
@@ -229,13 +237,14 @@ def _plane_size(job: StackJob, stack: Stack) -> tuple[int, int]:
 def _wanted(job: StackJob, target: Target, stack: Stack, helper: Segmenter, own: dict[int, NDArray[Any]]) -> RunRecord:
     """Return the record of a stack as far as it is known before."""
     from napari_gfsam import __version__
+    from napari_gfsam.io.pixel_sizes import read_pixel_size
     from napari_gfsam.io.records import InputRecord, RunRecord
 
     options, recipe = job.options, _recipe(job, stack).as_dict()
     with target.path.open("rb") as file:
         content = hashlib.file_digest(file, "blake2b").hexdigest()[:40]
-    image = InputRecord(target.path.name, content, stack.shape, str(absolute(target.path)))
-    plan = {"axis": stack.axis, "each_side": options.each_side, "smooth": options.smooth, "link": False}
+    path, size = str(absolute(target.path)), read_pixel_size(target.path)
+    image = InputRecord(target.path.name, content, stack.shape, path, pixel_size=size)
     return RunRecord(
         version=__version__,
         models=helper.backend.records,
@@ -243,7 +252,14 @@ def _wanted(job: StackJob, target: Target, stack: Stack, helper: Segmenter, own:
         references=(*(one.record for one in helper.references), *_own_records(job, image, own, recipe)),
         target=image,
         recipe=recipe,
-        stack=plan,
+        stack={
+            "axis": stack.axis,
+            "each_side": options.each_side,
+            "smooth": options.smooth,
+            "scale": job.scale,
+            "pixel_sizes": asdict(job.pixels) if job.pixels else None,
+            "link": False,
+        },
     )
 
 
