@@ -102,7 +102,7 @@ def test_a_full_disk_ends_the_run_and_leaves_no_half_file(folder, monkeypatch):
 def test_what_was_cut_by_a_kill_is_swept_away_and_nothing_else(folder):
     out = folder.path / "out"
     out.mkdir()
-    mine = [".a_labels.tif.123.tmp", ".a_overlay.png.1.tmp", ".a_record.json.99.tmp"]
+    mine = [".a_labels.tif.123.tmp", ".a_instances.tif.123.tmp", ".a_overlay.png.1.tmp", ".a_record.json.99.tmp"]
     others = [".a.tif.123.tmp", "a_labels.tif.123.tmp", ".notes"]
     for name in mine + others:
         (out / name).touch()

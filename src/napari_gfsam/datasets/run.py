@@ -99,7 +99,7 @@ def segment_files(
         plan = replace(plan, threads=threads_of(workers))
     prepare_folder(plan.output)
     run, tasks = uuid4().hex, _tasks(plan, found)
-    with _alone(plan.output):
+    with alone(plan.output):
         sweep(plan.output)
         if cluster is None and workers == 1:
             rows = Job(plan).rows(tasks, None if on_event is None else lambda task, event: on_event(task.path, event))
@@ -171,7 +171,7 @@ def _told(folder: Path, run: str, rows: Iterator[Row], on_row: Callable[[Row], N
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
+def alone(folder: Path) -> Iterator[None]:
     """Keep another run out of the folder.
 
     Raises
