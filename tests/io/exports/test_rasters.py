@@ -73,7 +73,7 @@ def test_a_png_that_says_much_can_be_read(tmp_path, length):
     assert np.array_equal(read_labels(path), scenes.labels())
     with Image.open(path) as opened:
         assert len(opened.info["napari-gfsam"]) == length
-    with pytest.raises(ExportError, match="plate: classes and run take .* export a TIFF instead"):
+    with pytest.raises(ExportError, match=r"plate: classes and run take .* export a TIFF instead"):
         written("png", tmp_path / "more", record=scenes.record(scenes.labels(), environment={"x": "x" * 7 * 2**20}))
 
 

@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from label_studio_converter.brush import decode_rle
@@ -16,9 +16,10 @@ from PIL import Image
 from pycocotools.coco import COCO
 from supervision import DetectionDataset
 
-from napari_gfsam.io.exports import ExportClass, ExportError, export, label_sheet
+from napari_gfsam.io.exports import ExportClass, ExportError, export, label_sheet, yolo
 from napari_gfsam.io.exports.label_studio import pack
 from napari_gfsam.io.exports.objects import objects_of
+from napari_gfsam.io.exports.registry import SetOptions
 from tests.io.exports import scenes
 from tests.io.exports.test_rasters import check_provenance
 
@@ -156,6 +157,16 @@ def test_yolo_splits_objects_in_several_pieces_and_says_so(tmp_path):
     assert done.notes == ("YOLO has one outline an object: 1 objects in several pieces became several objects.",)
     lines = (tmp_path / "labels/x.txt").read_text().splitlines()
     assert sorted(lines) == ["0 0 0 0 1 0.33333333 1 0.33333333 0", "0 0.66666667 0 0.66666667 1 1 1 1 0"]
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.text())
+@example("核 \U0001f600")
+@example("".join(map(chr, [*range(0x20), 0x22, 0x5C, *range(0x7F, 0xA1), 0x2028, 0x2029, 0xFEFF, 0xFFFE, 0xD800])))
+def test_yolo_names_any_class(name):
+    sheet = label_sheet(np.ones((1, 1), int), "x", [ExportClass(1, name, (1, 2, 3))])
+    files = dict(yolo.encode_set([sheet], SetOptions("", print)))
+    assert yaml.safe_load(files["data.yaml"])["names"] == {0: name}
 
 
 def test_yolo_of_nothing(tmp_path):
