@@ -132,14 +132,14 @@ def test_labels_of_another_picture_of_that_name_are_never_replaced(accepted, tmp
 def test_titles_are_no_paths_and_no_two_files_are_one(at, tmp_path):
     pixels, labels = picture(1)
     at.paint(at.image("painted", pixels), labels)
-    images = [at.image(str(number), picture(2)[0], translate=(0, 100 * number + 100)) for number in range(6)]
-    for image, name in zip(images, ("../up", "..", "Cell", "cell", "cell/", "x" * 300), strict=True):
+    images = [at.image(str(number), picture(2)[0], translate=(0, 100 * number + 100)) for number in range(7)]
+    for image, name in zip(images, ("../up", "..", "Cell", "cell", "cell/", "x" * 300, "核" * 100), strict=True):
         image.name = name
     at.run()
     at.desk.review.accept_above(0.0)
     assert len(save(at, tmp_path / "out")) == 1
     names = sorted(path.name for path in (tmp_path / "out").glob("*.tif"))
-    expected = ("_up", "target", "Cell", "cell_2", "cell_", "x" * 100)
+    expected = ("_up", "target", "Cell", "cell_2", "cell_", "x" * 100, "核" * 33)
     assert names == sorted(f"{name}_labels.tif" for name in expected)
     assert list(tmp_path.glob("*.tif")) == []
     assert at.problems == []

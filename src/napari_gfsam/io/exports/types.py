@@ -180,9 +180,20 @@ def label_sheet(labels: NDArray[Any], name: str, classes: Iterable[ExportClass] 
     return sheet
 
 
-def safe_name(text: str) -> str:
-    """Return a plain file name from any text: no separators, no control characters, never hidden, never empty."""
-    return _UNSAFE.sub("_", text).strip(" .")[:200].strip(" .") or "labels"
+def safe_name(text: str, *, longest: int = 200, otherwise: str = "labels") -> str:
+    """Return a plain file name from any text: no separators, no control characters, never hidden, never empty.
+
+    Parameters
+    ----------
+    text
+        Any.
+    longest
+        So many bytes at most, as UTF-8, which is what file systems count.
+    otherwise
+        The name where nothing is left.
+    """
+    plain = _UNSAFE.sub("_", text).strip(" .").encode()[:longest]
+    return plain.decode(errors="ignore").strip(" .") or otherwise  # a character that was cut through goes
 
 
 def plain_name(text: str) -> str:
