@@ -211,6 +211,19 @@ def test_every_format_is_written_and_read_back(on_earth, tmp_path, format_id):
     assert (read[format_id]() != labels).sum() <= (0 if format_id != "yolo" else labels.any() * 5)
 
 
+def test_files_of_one_name_are_told_apart(at, tmp_path):
+    pixels, labels = picture(1)
+    at.paint(at.image("painted", pixels), labels)
+    for folder in "ab":
+        write_picture(tmp_path / folder / "scene.tif", picture(2)[0])
+        at.viewer.open(str(tmp_path / folder / "scene.tif"), plugin="napari")
+    at.run()
+    (said,) = save(at, tmp_path / "out", "coco")
+    assert said.endswith("2 pictures are named with their folders, as others have their names: a/scene.tif ...")
+    images = json.loads((tmp_path / "out" / "coco.json").read_text())["images"]
+    assert [one["file_name"] for one in images] == ["a/scene.tif", "b/scene.tif"]
+
+
 def coco_labels(path, shape):
     found = json.loads(path.read_text())
     assert [(one["name"], one["color"]) for one in found["categories"]] == [("roof", [10, 20, 30])]
