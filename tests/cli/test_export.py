@@ -212,6 +212,14 @@ def test_names_that_meet_are_told_apart(desk):
     assert len(names(desk)) == 3
 
 
+def test_names_that_meet_when_they_are_made_plain_are_told_apart(desk):
+    for name in ("a+b.tif", "a=b.tif", f"{'核' * 70}1.tif", f"{'核' * 70}2.tif"):
+        written(desk, name)
+    assert desk.run("export", desk / "in", "--to", "png", "-o", desk / "out", "--overwrite").exit_code == 0
+    expected = ("a_b", "a_b_2", "核" * 66, "核" * 66 + "_2")
+    assert names(desk) == sorted(f"{name}_labels.png" for name in expected)
+
+
 def test_pictures_of_one_name_are_told_apart(desk):
     for folder in ("x", "y"):
         path = desk / "pictures" / folder / "a.tif"
