@@ -41,16 +41,19 @@ class PictureNames:
 
     def all(self, note: Callable[[str], None]) -> list[str]:
         """Return a name a sheet, in the order in which they came, with slashes; say it where folders are named."""
-        names = [self._name(name, place) for name, place in self._sheets]
+        depths = {name: _depth(set(known.values())) for name, known in self._places.items()}
+        names = []
+        for name, place in self._sheets:
+            folders, depth = self._places[name][place], depths[name]
+            names.append("/".join([*folders[max(0, len(folders) - depth) :], name]))
         longer = [name for name, (short, _) in zip(names, self._sheets, strict=True) if name != short]
         if longer:
             note(f"{len(longer)} pictures are named with their folders, as others have their names: {longer[0]} ...")
         return names
 
-    def _name(self, name: str, place: str) -> str:
-        known = self._places[name]
-        if len(known) == 1:
-            return name
-        deepest = max(map(len, known.values()))
-        depth = next(n for n in range(1, deepest + 1) if len({one[-n:] for one in known.values()}) == len(known))
-        return "/".join([*known[place][-depth:], name])
+
+def _depth(folders: set[tuple[str, ...]]) -> int:
+    """Return how many folders, from the last, tell all apart; 0 for a single picture."""
+    if len(folders) == 1:
+        return 0
+    return next(n for n in range(1, max(map(len, folders)) + 1) if len({one[-n:] for one in folders}) == len(folders))
