@@ -9,10 +9,10 @@ import pytest
 from filelock import FileLock
 
 from napari_gfsam.datasets import DatasetError, Found, Plan, find_pictures, segment_files
-from napari_gfsam.datasets.outputs import sweep
+from napari_gfsam.datasets.outputs import output_paths, sweep
 from napari_gfsam.datasets.run import LOCK
 from napari_gfsam.datasets.threads import threads_of
-from napari_gfsam.io.writers import OutputError
+from napari_gfsam.io.writers import OutputError, beside
 
 pytestmark = pytest.mark.usefixtures("fake_models")
 
@@ -103,6 +103,12 @@ def test_what_was_cut_by_a_kill_is_swept_away_and_nothing_else(folder):
     out = folder.path / "out"
     out.mkdir()
     mine = [".a_labels.tif.123.tmp", ".a_instances.tif.123.tmp", ".a_overlay.png.1.tmp", ".a_record.json.99.tmp"]
+    for name in ("a", "核" * 70):
+        for path in output_paths(out, name, "tiff", overlay=True).all:
+            with beside(path) as hidden:
+                hidden.touch()
+            mine += [hidden.name, hidden.with_suffix(".old").name]
+            path.unlink()
     others = [".a.tif.123.tmp", "a_labels.tif.123.tmp", ".notes"]
     for name in mine + others:
         (out / name).touch()
