@@ -13,7 +13,8 @@ import numpy as np
 from napari.utils.notifications import show_info
 from psygnal import Signal
 
-from napari_gfsam.bridge.align import aligned, grid_of, on_plane, points_nd, points_yx
+from napari_gfsam.bridge.align import grid_of, on_plane, points_nd, points_yx
+from napari_gfsam.bridge.anchors import Place
 from napari_gfsam.bridge.clicks import Listener, on_click, plane_yx, zoom_of
 from napari_gfsam.bridge.looks import (
     STATUS_WORDS,
@@ -22,7 +23,7 @@ from napari_gfsam.bridge.looks import (
     status_sizes,
     status_symbols,
 )
-from napari_gfsam.bridge.ours import Role, move
+from napari_gfsam.bridge.ours import Role
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -92,14 +93,14 @@ class PromptsLayer:
         table
             The prompts, in image points of the plane.
         """
-        kwargs = aligned(over, name=f"{Role.PROMPTS.value} · gfsam", shape=shape)
+        place = Place(over, shape)
         self._shown = _Shown(plane, table, max(shape[axis] for axis in plane.axes_yx) / SHARE_OF_SIDE)
         layer, visible = self._ours.followed(Role.PROMPTS, len(shape))
         if layer is None:
-            layer = self._make(kwargs, visible)
+            layer = self._make(place.kwargs(f"{Role.PROMPTS.value} · gfsam"), visible)
         else:
             self._ours.lift(layer, over)
-            move(layer, kwargs)
+        self._ours.hold(layer, place)
         self._listener.listen(layer)
         self._write(layer)
 
