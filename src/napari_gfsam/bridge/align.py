@@ -14,8 +14,10 @@ from uuid import uuid4
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
+    from napari.components import ViewerModel
     from napari.layers import Layer
     from numpy.typing import NDArray
 
@@ -75,6 +77,30 @@ def grid_of(layer: Layer, shape: Shape | None = None) -> Grid:
     linear, offset = _world_of(layer)
     factors = _factors(layer, shape)
     return Grid(linear * factors, offset + linear @ ((factors - 1) / 2))
+
+
+def viewer_grid(viewer: ViewerModel, layer: Layer, shape: Shape | None = None) -> Grid:
+    """Return the same in the units of the viewer (of its last axes): what sliders, camera and pointer are in."""
+    grid, sizes = grid_of(layer, shape), unit_sizes(viewer, layer)
+    return Grid(grid.linear / sizes[:, None], grid.offset / sizes)
+
+
+def data_at(viewer: ViewerModel, layer: Layer, world: Sequence[float]) -> FloatArray:
+    """Return the (n,) position in a layer's own pixels of a position in the viewer, such as that of the pointer.
+
+    (napari's own `Layer.world_to_data` takes positions in the layer's units.)
+    """
+    position = np.asarray(world, dtype=np.float64)[-layer.ndim :]
+    return np.asarray(layer.world_to_data(position * unit_sizes(viewer, layer)[-len(position) :]))
+
+
+def unit_sizes(viewer: ViewerModel, layer: Layer) -> FloatArray:
+    """Return how many of the layer's units make one of the viewer's, along each axis (1 in a napari without)."""
+    units = getattr(viewer.dims, "units", None)
+    if units is None or len(units) < layer.ndim:
+        return np.ones(layer.ndim)
+    pairs = zip(units[-layer.ndim :], layer.units, strict=True)
+    return np.array([_in_base_units(shown) / _in_base_units(own) for shown, own in pairs])
 
 
 def lies_over(other: Layer, layer: Layer, shape: Shape | None = None) -> bool:
@@ -216,6 +242,10 @@ def on_plane(plane: PlaneKey, points: FloatArray) -> NDArray[np.bool_]:
     other = [axis for axis, place in enumerate(plane.index) if place >= 0]
     places = np.asarray(points, dtype=np.float64).reshape(-1, len(plane.index))[:, other]
     return np.asarray((np.round(places) == np.asarray(plane.index)[other]).all(axis=1))
+
+
+def _in_base_units(unit: Any) -> float:
+    return float((1 * unit).to_base_units().magnitude)
 
 
 def _world_of(layer: Layer) -> tuple[FloatArray, FloatArray]:

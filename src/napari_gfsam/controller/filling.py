@@ -82,7 +82,7 @@ class Filling:
         if at is None:
             return
         source, plane = at
-        yx = np.array(plane_yx(layer, plane, world))
+        yx = np.array(plane_yx(self._ours.viewer, layer, plane, world))
         if (yx < -0.5).any() or (yx > np.array(source.plane_shape(plane)) - 0.5).any():
             return  # beside the picture
         value = int(layer.selected_label) or 1
