@@ -7,7 +7,9 @@ covers exactly the extent of the image, so its shape says all.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -15,7 +17,6 @@ import numpy as np
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from napari.components import ViewerModel
     from napari.layers import Layer
@@ -178,6 +179,28 @@ def empty_labels(shape: Shape, *, highest: int = 255, folder: Path | None = None
         return np.zeros(shape, dtype)
     folder.mkdir(parents=True, exist_ok=True)
     return np.lib.format.open_memmap(folder / f"{uuid4().hex}.npy", mode="w+", dtype=dtype, shape=shape)
+
+
+def widened(data: NDArray[np.unsignedinteger[Any]], highest: int) -> NDArray[np.unsignedinteger[Any]]:
+    """Return class ids in an array that holds higher ones too: in a file of its own if they were in one.
+
+    Parameters
+    ----------
+    data
+        Made by `empty_labels`. Its file is deleted, if the system allows it.
+    highest
+        Highest class id; errors as in `empty_labels`.
+    """
+    # An array mapped from no file (what numpy computes from a mapped one) is in memory.
+    name = getattr(data, "filename", None)
+    wide = empty_labels(data.shape, highest=highest, folder=None if name is None else Path(name).parent)
+    for place in np.ndindex(data.shape[:-2]):  # planes with nothing in them take no room
+        if data[place].any():
+            wide[place] = data[place]
+    if name is not None:
+        with suppress(OSError):  # in use on Windows
+            Path(name).unlink()
+    return wide
 
 
 def aligned_plane(
