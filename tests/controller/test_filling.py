@@ -106,6 +106,29 @@ def test_labels_of_other_pixels_are_not_filled(at):
     assert fingerprint(small) == before
 
 
+def test_labels_of_several_resolutions_are_not_filled(at):
+    pixels, labels = picture(1)
+    at.image("cells", pixels)
+    pyramid = at.viewer.add_labels([labels, labels[::2, ::2]], multiscale=True, name="pyramid")
+    (row,) = at.desk.references.use(pyramid)
+    at.desk.guarded(at.desk.filling.start)(row)
+    assert "several resolutions" in at.problems[0]
+    assert not at.desk.filling.on
+    assert np.array_equal(at.desk.references.paint(row), labels)
+
+
+def test_nothing_is_filled_once_the_picture_is_moved_from_under_the_labels(at):
+    pixels, labels = picture(1)
+    image = at.image("cells", pixels)
+    mine = at.viewer.add_labels(labels, name="mine")
+    (row,) = at.desk.references.use(mine)
+    at.desk.filling.start(row)
+    image.scale = (0.5, 0.5)
+    click(at, mine, 30, 40)
+    assert ["other pixels" in sentence for sentence in at.problems] == [True]
+    assert np.array_equal(mine.data, labels)
+
+
 def test_a_label_that_the_layer_cannot_hold_is_told(at):
     pixels, labels = picture(1)
     at.image("cells", pixels)

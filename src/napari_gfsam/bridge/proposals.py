@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_gfsam.bridge.align import widened
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -38,8 +40,9 @@ def write_planes(
 ) -> None:
     """Write planes as `write_plane` does, and draw once."""
     for plane, labels in planes:
-        if int(labels.max(initial=0)) > np.iinfo(layer.data.dtype).max:
-            layer.data = layer.data.astype(np.uint16)
+        highest = int(labels.max(initial=0))
+        if highest > np.iinfo(layer.data.dtype).max:
+            layer.data = widened(layer.data, highest)
         plane.put(layer.data, labels)
     if draw:
         layer.refresh()

@@ -12,6 +12,7 @@ from napari_gfsam.bridge.clicks import on_click, plane_yx
 from napari_gfsam.bridge.identity import find_layer
 from napari_gfsam.bridge.proposals import paint_mask
 from napari_gfsam.controller.warmup import import_models
+from napari_gfsam.imaging import ImageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -55,7 +56,7 @@ class Filling:
         Raises
         ------
         ImageError
-            If the layer has other pixels than the picture.
+            If the layer has other pixels than the picture, or several resolutions.
         """
         self.stop()
         layer = find_layer(self._ours.viewer, row.labels_layer)
@@ -82,9 +83,14 @@ class Filling:
         if at is None:
             return
         source, plane = at
-        yx = np.array(plane_yx(layer, plane, world))
+        yx = np.array(plane_yx(self._ours.viewer, layer, plane, world))
         if (yx < -0.5).any() or (yx > np.array(source.plane_shape(plane)) - 0.5).any():
             return  # beside the picture
+        try:
+            self._references.require_same_pixels(row, layer)  # the picture may have been moved since the start
+        except ImageError as error:
+            self.failed.emit(str(error))
+            return
         value = int(layer.selected_label) or 1
         self._paint = partial(paint_mask, layer, plane, value=value)
         self._jobs.start(_outlined(self._models, source, plane, yx))

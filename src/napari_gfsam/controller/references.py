@@ -197,10 +197,15 @@ class References:
         return (source, planes[0]) if source is not None and planes else None
 
     def require_same_pixels(self, row: ReferenceRow, labels: Labels) -> None:
-        """Raise ImageError if a label layer does not have the pixels of a reference's picture: masks cannot go there.
+        """Raise ImageError if a label layer has not just the pixels of a reference's picture: masks cannot go there.
 
         (Its paint can be read all the same.)
         """
+        if labels.multiscale:
+            raise ImageError(
+                f"The label layer {labels.name!r} has several resolutions, so a click cannot fill there; "
+                "make a new label layer over the picture (New)."
+            )
         source = self._pictures.get(row.plane)
         if source is None or not lies_over(labels, self._pictures.sources.layer(row.plane), source.shape):
             raise ImageError(
