@@ -35,19 +35,22 @@ class OneWorker:
 
 @pytest.mark.usefixtures("fake_models")
 def test_what_was_in_work_when_the_process_ended_is_done_apart(folder, monkeypatch):
-    paths = folder.targets("a", "deadly", "m", "z")
+    deadly = [f"deadly{number}" for number in range(6)]
+    paths = folder.targets("a", *deadly, "m", "z")
     tasks = [Task(number, str(path), path.stem) for number, path in enumerate(paths)]
-    out, crews = folder.path / "out", []
+    out, crews, twice = folder.path / "out", [], [name for name in deadly for _ in range(2)]
     out.mkdir()
-    (out / BEGUN).write_bytes(cut(out, tasks[:3], tasks[:1]))
+    (out / BEGUN).write_bytes(cut(out, tasks[:-1], tasks[:1]))
     monkeypatch.setattr(
         "napari_gfsam.datasets.run._crew", lambda plan, *more: crews.append(OneWorker(plan)) or crews[-1]
     )
-    for kept in (["deadly", "deadly", "m"], ["deadly", "deadly"]):
-        folder.run()
-        assert crews[-1].given == kept
-        assert {name for name, state in folder.states().items() if state == "failed"} == {"deadly"}
-        assert sorted(row.number for row in folder.rows) == [0, 1, 2, 3]
+    for apart in ([*twice, "m"], twice):
+        crews.clear()
+        report = folder.run()
+        assert (report.done + report.skipped, report.failed) == (3, 6)
+        assert [name for crew in crews for name in crew.given] == apart
+        assert {name for name, state in folder.states().items() if state == "failed"} == {*deadly}
+        assert sorted(row.number for row in folder.rows) == list(range(9))
         assert "ended twice" in (out / "summary.csv").read_text()
 
 

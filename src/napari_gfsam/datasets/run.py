@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from napari_gfsam.datasets.begun import Begun
+from napari_gfsam.datasets.crew import ATTEMPTS, DEATHS, DEATHS_A_SEAT, work_through
 from napari_gfsam.datasets.errors import DatasetError
 from napari_gfsam.datasets.job import Job, Task
 from napari_gfsam.datasets.journal import Journal, delete, read_rows
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from napari_gfsam.datasets.rows import Row
 
 LOCK = ".napari-gfsam.lock"
+#: So many targets over which a process may have ended share a worker: if each ends it, no more than a crew bears.
+AT_ONCE = (DEATHS + DEATHS_A_SEAT) // ATTEMPTS
 #: So many rows of the review list are kept for showing them.
 SHOWN = 10
 
@@ -141,9 +144,9 @@ def _here(
     if begun.suspects:
         listed = [*tasks]
         apart = [task for task in listed if begun.suspected(task)]
-        if apart:
-            yield from _by_crew(_crew(plan, 1, None, ""), apart)
-        tasks = [task for task in listed if task not in apart]
+        tasks = [task for task in listed if not begun.suspected(task)]
+        for first in range(0, len(apart), AT_ONCE):
+            yield from _by_crew(_crew(plan, 1, None, ""), apart[first : first + AT_ONCE])
     with closing(Job(plan).rows(begun.noted(tasks), watch)) as rows:
         yield from rows
 
@@ -159,8 +162,6 @@ def _crew(plan: Plan, workers: int, cluster: Cluster | None, run: str) -> Crew:
 
 
 def _by_crew(crew: Crew, tasks: Iterable[Task]) -> Generator[Row, None, None]:
-    from napari_gfsam.datasets.crew import work_through
-
     with closing(crew), closing(work_through(crew, tasks)) as rows:
         yield from rows
 
