@@ -72,7 +72,7 @@ class Begun:
             if row.killed:
                 self.suspects.add(place)
                 self._begin(place)
-            elif place in self.suspects | self._open:
+            elif place in self.suspects or place in self._open:
                 self.suspects.discard(place)
                 self._open.discard(place)
                 self._note("ended", place)
