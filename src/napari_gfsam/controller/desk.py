@@ -73,13 +73,11 @@ class Desk:
 
     Notes
     -----
-    `problem` carries a sentence for the person; `layers_changed` comes when layers came or went, `painted` after a
-    stroke in a reference.
+    `problem` carries a sentence for the person; `layers_changed` comes when layers came or went.
     """
 
     problem = Signal(str)
     layers_changed = Signal()
-    painted = Signal()
 
     def __init__(self, viewer: ViewerModel, root: Path | None = None) -> None:
         chosen = preferences()
@@ -122,7 +120,7 @@ class Desk:
         for part in (*parts, self.slices, self.arriving):
             part.failed.connect(self.problem.emit)
         self.saving.brought_back.connect(self._on_brought_back)
-        self.filling.filled.connect(self.references.refresh)
+        self.references.strokes.made.connect(self.guarded(self.references.take_stroke))
         self.ours.added.connect(self._on_our_layer)
         self.prompts.clicked.connect(self.guarded(self.correcting.toggle_point))
         self.prompts.deleted.connect(self.guarded(self.correcting.switch_off))
@@ -144,6 +142,7 @@ class Desk:
         self.slices.finish()
         self.stacks.close()
         self.filling.close()
+        self.references.strokes.close()
         self.thumbnails.close()
         self.correcting.close()
         self.getting.close()
@@ -190,6 +189,7 @@ class Desk:
 
     def run(self) -> None:
         """Run all picked targets; errors as sentences."""
+        self.references.refresh()  # what is painted anywhere is no target
         planes = self.targets.open_planes()
         if not planes:
             raise ImageError("All picked targets are accepted already; tick others, or try one again (T).")
@@ -334,6 +334,7 @@ class Desk:
             self.arriving.start(0.0 for _ in self.review.going_to(plane))
 
     def _on_brought_back(self, lost: tuple[str, ...]) -> None:
+        self.references.pass_over()
         if lost:
             self.problem.emit(" ".join(lost))
         self.layers_changed.emit()
@@ -353,17 +354,13 @@ class Desk:
 
     @property
     def _watchers(self) -> dict[str, Callable[..., None]]:
-        return {Role.REFERENCE.value: self._on_reference_paint, Role.PROPOSAL.value: self._on_stroke}
+        return {Role.PROPOSAL.value: self._on_stroke}
 
     def _on_stroke(self, event: Any) -> None:
         """Take in a stroke on the plane that is shown; in 3D, on the target under review."""
         source = self.sources.get(str(facts_of(event.source).get("source", "")))
         shown = None if source is None else self.review.shown(source.id)
         self.guarded(self.correcting.take_strokes)("paint", shown)
-
-    def _on_reference_paint(self, *_: Any) -> None:
-        self.guarded(self.references.refresh)()
-        self.painted.emit()
 
     def _show_classes(self) -> None:
         self.ours.set_classes(tuple(self.session.classes))

@@ -147,7 +147,7 @@ class Dock(QWidget):
             desk.thumbnails.changed,
             desk.warmup.done,
             desk.layers_changed,
-            desk.painted,
+            desk.references.strokes.made,
         ):
             self._links.connect(source, self._soon)
         self._links.connect(desk.ours.added, self._on_added)
