@@ -310,9 +310,7 @@ class References:
 
     def _painted_ids(self, rows: Iterable[ReferenceRow]) -> set[int]:
         """Return the labels that are painted, background and ignored ones left out."""
-        return {int(class_id) for row in rows for class_id in np.unique(self.paint(row)) if class_id != row.ignore} - {
-            0
-        }
+        return {int(label) for row in rows for label in np.unique(self.paint(row)) if label not in (0, row.ignore)}
 
     def _shown(self, source: LayerSource) -> list[PlaneKey]:
         try:
