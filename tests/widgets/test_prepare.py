@@ -54,3 +54,16 @@ def test_a_broken_first_picture_says_so(preparing, tmp_path):
     assert "rotten.png" in targets._reading.text()
     assert not targets._thumbnail.isVisibleTo(targets)
     assert at.problems == []
+
+
+def test_run_says_why_it_cannot_be_pressed(preparing):
+    at, _, run, connected = preparing
+    at.painted_stack(3)
+    at.viewer.dims.ndisplay = 3
+    connected.refresh()
+    assert not run._run.isEnabled()
+    assert "switch to 2D" in run._run.toolTip()
+    at.viewer.dims.ndisplay = 2
+    connected.refresh()
+    assert run._run.isEnabled()
+    assert run._run.text().startswith("Run on 2 targets")

@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Image, Layer
 
+    from napari_gfsam.controller.run_types import ReferenceInput
     from napari_gfsam.session.types import PlaneKey
 
 #: Keys that work whatever layer is active; the others only where a layer of ours is.
@@ -189,15 +190,16 @@ class Desk:
 
     def run(self) -> None:
         """Run all picked targets; errors as sentences."""
-        self.references.refresh()  # what is painted anywhere is no target
+        references = self.references.inputs()  # first: what is painted anywhere is no target
         planes = self.targets.open_planes()
         if not planes:
             raise ImageError("All picked targets are accepted already; tick others, or try one again (T).")
-        self._run(planes)
+        self._run(references, planes)
 
     def try_shown(self) -> None:
         """Run the plane that is shown of the chosen picture, or the file that is open and worked on."""
-        self._run([self._file_at_hand() or self.targets.shown(self.image())])
+        plane = self._file_at_hand() or self.targets.shown(self.image())
+        self._run(self.references.inputs(), [plane])
 
     def open_example(self) -> None:
         """Open a painted pair of pictures and take its paint as the reference; Run is armed."""
@@ -236,13 +238,14 @@ class Desk:
         """Return where things stand."""
         counts = self.session.queue.counts()
         done, running = self.running.counts if self.running.running else (0, 0)
-        planes, paints = self.targets.countable(), self.references.paints()
+        (planes, why_none), paints = self.targets.countable(), self.references.paints()
         return Standing(
             pictures=len(self.pictures.groups()),
             label_layers=len(self.references.others()),
             references=len(self.session.references.enabled),
             painted=len(paints),
             targets=len(planes),
+            why_none=why_none,
             views=self.running.views(paints, planes),
             running=running,
             done=done,
@@ -250,8 +253,8 @@ class Desk:
             accepted=counts[TargetState.ACCEPTED],
         )
 
-    def _run(self, planes: list[PlaneKey]) -> None:
-        self.running.start(self.references.inputs(), planes)
+    def _run(self, references: list[ReferenceInput], planes: list[PlaneKey]) -> None:
+        self.running.start(references, planes)
         self.saving.save()
         self.rerun.forget()
 

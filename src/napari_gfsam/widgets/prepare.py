@@ -12,6 +12,7 @@ from napari_gfsam.bridge.identity import find_layer, layer_id
 from napari_gfsam.bridge.planes import show_plane
 from napari_gfsam.bridge.region import draw_box
 from napari_gfsam.controller.folders import pictures_in
+from napari_gfsam.controller.next_step import why_not_run
 from napari_gfsam.imaging import ImageError
 from napari_gfsam.session.picks import PlanesPick
 from napari_gfsam.widgets.data import Choice, PictureRow
@@ -234,7 +235,7 @@ class Prepare:
         targets, views, classes = standing.targets, standing.views, len(self._desk.session.classes)
         took = self._desk.running.estimate(targets, views, classes, standing.painted)
         self._targets.show_estimate(targets, views, took.seconds, took.memory_bytes, took.disk_bytes)
-        self._run.show_ready(standing.targets, "" if standing.painted else "Paint a reference first")
+        self._run.show_ready(standing.targets, why_not_run(standing))
 
     def _row(self, group: tuple[Image, ...]) -> PictureRow:
         first = group[0]
