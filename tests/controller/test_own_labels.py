@@ -78,6 +78,9 @@ def test_a_plane_taken_off_the_list_stays_off_until_it_is_painted_or_chosen_agai
     assert places(at) == [0, 2]
     at.desk.references.use(layer)
     assert places(at) == [0, 2, 3]
+    at.desk.session.references.remove(*(row.id for row in at.desk.session.references))
+    dab(at, layer, 5, value=9)
+    assert (places(at), ids(at)) == ([], [1, 4])
 
 
 @pytest.fixture

@@ -154,10 +154,11 @@ class References:
         ImageError
             If a label cannot be a class.
         """
-        if role(labels) in GROWING:
-            for source, plane in self._new(labels):
-                self._row(source, plane, labels)
+        for source, plane in self._new(labels) if role(labels) in GROWING else ():
+            self._row(source, plane, labels)
         rows = self._session.references.of_layer(layer_id(labels))
+        if not rows:  # taken off the list
+            return
         anew = labels_painted(changes) - {row.ignore for row in rows}
         self._ensure_classes(self._painted_ids(rows) - self._session.classes.removed | anew)
         self._session.touch()
