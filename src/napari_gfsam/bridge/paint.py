@@ -60,6 +60,14 @@ def paint_on(viewer: ViewerModel, labels: Labels, source: LayerSource, plane: Pl
     return _sampled(data, shape_of(labels), path, source.plane_shape(plane))
 
 
+def labels_painted(changes: Any) -> set[int]:
+    """Return the labels that a stroke painted, from the value of the ``paint`` event of a Labels layer."""
+    try:
+        return {int(label) for change in changes for label in np.unique(change[-1])}
+    except (TypeError, IndexError, ValueError):  # another napari
+        return set()
+
+
 def _without(entries: tuple[int, ...], axis: int) -> tuple[int, ...]:
     return (*entries[:axis], *entries[axis + 1 :])
 

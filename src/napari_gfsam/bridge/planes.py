@@ -155,6 +155,13 @@ def show_plane(viewer: ViewerModel, source: LayerSource, plane: PlaneKey) -> Non
         raise ImageError(f"napari cannot show this plane of {source.name!r}: its axes are rotated into each other.")
 
 
+def give_slider(viewer: ViewerModel, layer: Layer, axis: int) -> None:
+    """Turn the view where an axis of a layer, such as that of its channels, is shown as rows or columns."""
+    if axis in displayed_axes(viewer, layer):
+        moved = viewer.dims.ndim - layer.ndim + axis
+        viewer.dims.order = (moved, *(other for other in viewer.dims.order if other != moved))
+
+
 def _places(viewer: ViewerModel, layer: Layer, source: LayerSource, axes_yx: tuple[int, int]) -> dict[int, float]:
     """Return where the sliders stand along the other axes, in label space: what napari slices."""
     other = [axis for axis in range(layer.ndim) if axis not in axes_yx]

@@ -91,7 +91,9 @@ def paint_mask(layer: Labels, plane: PlaneKey, mask: BoolArray, value: int) -> N
     upright = mask if plane.axes_yx[0] < plane.axes_yx[1] else mask.T
     within = iter(np.nonzero(upright))
     count = int(mask.sum())
-    layer.data_setitem(tuple(next(within) if place < 0 else np.full(count, place) for place in plane.index), value)
+    where = tuple(next(within) if place < 0 else np.full(count, place) for place in plane.index)
+    with layer.block_history():  # else napari tells of the stroke before it is there
+        layer.data_setitem(where, value)
 
 
 def object_at(labels: LabelArray, yx: tuple[float, float]) -> BoolArray:
