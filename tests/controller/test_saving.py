@@ -400,6 +400,24 @@ def test_a_layer_that_a_person_deletes_is_let_go_of(at, after_a_crash):
     assert reference in at.viewer.layers
 
 
+def test_work_after_a_deletion_is_saved_when_the_window_closes_soon_after(at, after_a_crash):
+    _, targets, _ = at.two_pictures(2)
+    at.run()
+    save(at)
+    at.desk.review.go_to(next(target.plane for target in at.queue if target.title == "target 0"))
+    at.viewer.layers.remove(targets[1])
+    at.desk.tidy()
+    at.desk.correcting.toggle_cluster(at.cluster_on())
+    stroke(at.ours(Role.PROPOSAL, targets[0]), [0, 0], [0, 1], values=1)
+    at.viewer.layers.clear()
+    at.desk.saving.close()
+    (found,) = description(at).targets
+    assert (found.target.title, len(found.decisions) > 0, found.paint != "") == ("target 0", True, True)
+    other = after_a_crash(at)
+    assert go_on(other) == ()
+    assert other.proposal(other.current)[0, :2].tolist() == [1, 1]
+
+
 def test_going_on_leaves_the_work_at_hand_for_later(killed, after_a_crash):
     other = after_a_crash(killed)
     pixels, labels = picture(9)

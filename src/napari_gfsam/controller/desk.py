@@ -380,6 +380,7 @@ class Desk:
         Not at once, since a window that closes takes all its layers out first: that is no deletion.
         """
         removed, self._removed = self._removed, []
+        self.saving.layers_deleted()
         for layer in removed:
             if find_layer(self.viewer, layer_id(layer)) is None:
                 self._let_go(layer)
