@@ -194,7 +194,7 @@ class Desk:
         """Run all picked targets; errors as sentences."""
         planes = self.targets.open_planes()
         if not planes:
-            raise ImageError("All picked targets are accepted already; tick others, or try one again (T).")
+            raise ImageError("All picked targets are accepted or corrected already; tick others, or try one again (T).")
         self._run(planes)
 
     def try_shown(self) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from napari_gfsam.session.saved import SavedSession, read_saved
 from napari_gfsam.session.shelf import SessionError, Shelf
-from napari_gfsam.session.store import is_stored
+from napari_gfsam.session.versions import is_stored
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -107,6 +107,8 @@ class SavedTarget:
         Name of the file of the prediction.
     decisions
         Of the prediction; the file may hold others.
+    read_otherwise
+        Whether a person chose another reading than the run did.
     """
 
     target: Target
@@ -116,6 +118,7 @@ class SavedTarget:
     written: str = ""
     prediction: str = ""
     decisions: tuple[DecisionRecord, ...] = ()
+    read_otherwise: bool = False
 
 
 @dataclass(frozen=True, slots=True)

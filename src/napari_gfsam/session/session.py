@@ -241,7 +241,7 @@ class Session:
             plane = found.target.plane
             self.proposals.restore(plane, planes.get(found.merged), planes.get(found.paint))
             self.accepted.restore(plane, planes.get(found.written))
-            self.store.adopt(plane, found.prediction, found.decisions)
+            self.store.adopt(plane, found.prediction, found.decisions, read_otherwise=found.read_otherwise)
         self.queue.restore([_settled(found) for found in saved.targets], saved.current)
 
     def close(self) -> None:
@@ -271,6 +271,7 @@ class Session:
             written=keep(written) if written else "",
             prediction=file,
             decisions=decisions,
+            read_otherwise=self.store.is_read_otherwise(plane),
         )
 
 
