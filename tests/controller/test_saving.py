@@ -418,6 +418,29 @@ def test_work_after_a_deletion_is_saved_when_the_window_closes_soon_after(at, af
     assert other.proposal(other.current)[0, :2].tolist() == [1, 1]
 
 
+def test_paint_on_planes_that_are_no_targets_comes_back(at, after_a_crash):
+    image, _ = at.painted_stack(4)
+    at.viewer.dims.set_point(0, 1)
+    at.press("try")
+    at.wait()
+    at.press("accept")
+    for role, plane in ((Role.PROPOSAL, 2), (Role.ACCEPTED, 3)):
+        at.viewer.dims.set_point(0, plane)
+        stroke(at.ours(role, image), [plane] * 3, [2, 2, 2], [5, 6, 7], values=1)
+    save(at)
+    other = after_a_crash(at)
+    assert go_on(other) == ()
+    assert other.states() == at.states()
+    come = other.viewer.layers["cells"]
+    for role in (Role.PROPOSAL, Role.ACCEPTED):
+        assert np.array_equal(other.ours(role, come).data, at.ours(role, image).data)
+    save(other)
+    assert len(description(other).beside) == 2
+    other.viewer.layers.remove(come)
+    other.desk.tidy()
+    assert not [plane for plane in other.desk.session.proposals if plane.index[0] == 2]
+
+
 def test_going_on_leaves_the_work_at_hand_for_later(killed, after_a_crash):
     other = after_a_crash(killed)
     pixels, labels = picture(9)

@@ -165,8 +165,9 @@ class Review:
     def forget_picture(self, source: str) -> None:
         """Forget the targets of a picture that a person closed, but for those whose accepted labels are there."""
         kept = self._ours.find(Role.ACCEPTED, source) is not None
-        targets = self._session.queue.of_source(source)
-        gone = [target.plane for target in targets if not (kept and target.state == TargetState.ACCEPTED)]
+        targets = {target.plane: target.state for target in self._session.queue.of_source(source)}
+        gone = [plane for plane, state in targets.items() if not (kept and state == TargetState.ACCEPTED)]
+        gone += [plane for plane in self._session.proposals if plane.source == source and plane not in targets]
         for plane in gone:
             self._session.history.forget(plane)
         self._session.forget(gone)
