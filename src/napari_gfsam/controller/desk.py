@@ -121,7 +121,7 @@ class Desk:
         self.running.done.connect(self._on_done)
         self.correcting.bring = self.review.come_to
         parts = (self.running, self.correcting, self.filling, self.getting, self.exporting, self.saving, self.stacks)
-        for part in (*parts, self.slices, self.arriving):
+        for part in (*parts, self.slices, self.arriving, self.rerun):
             part.failed.connect(self.problem.emit)
         self.saving.brought_back.connect(self._on_brought_back)
         self.filling.filled.connect(self.references.refresh)

@@ -331,13 +331,14 @@ class PredictionStore:
             self._delete(version)
 
     def _expendable(self) -> Iterator[tuple[PlaneKey, Version]]:
-        """Walk what may go, first to last: earlier runs, then what was accepted, then the rest, the oldest first."""
-        for plane, entry in self._entries.items():
-            if entry.before:
-                yield plane, entry.before
-        older = list(self._entries)[:-1]
-        for plane in sorted(older, key=self._is_accepted, reverse=True):
-            yield plane, self._entries[plane].now
+        """Walk what may go, first to last: earlier runs, then what was accepted, then the rest.
+
+        Of each what nobody corrected goes first, and of that the oldest.
+        """
+        earlier = [(plane, entry.before) for plane, entry in self._entries.items() if entry.before]
+        yield from sorted(earlier, key=lambda pair: pair[1].decided)
+        older = [(plane, entry.now) for plane, entry in self._entries.items()][:-1]
+        yield from sorted(older, key=lambda pair: (not self._is_accepted(pair[0]), pair[1].decided))
 
     def _delete(self, version: Version) -> None:
         self._recent.pop(version, None)
