@@ -79,3 +79,27 @@ def test_a_stroke_on_single_objects_is_a_step_of_its_own(at):
     assert np.array_equal(at.proposal(plane), corrected)
     at.press("undo")
     assert not np.array_equal(at.proposal(plane), corrected)
+
+
+def test_a_stroke_through_several_planes_is_one_step(at):
+    image, _ = at.painted_stack(5)
+    at.viewer.dims.set_point(0, 1)
+    at.press("try")
+    at.wait()
+    at.viewer.dims.set_point(0, 2)
+    at.press("try")
+    at.wait()
+    at.desk.review.follow()
+    layer = at.ours(Role.PROPOSAL, image)
+    before = layer.data.copy()
+    layer.n_edit_dimensions, layer.brush_size, layer.selected_label = 3, 3, 1
+    with layer.block_history():  # as napari's mouse does: else it tells before it paints
+        layer.paint((2, 1, 1), 1)  # reaches two targets and a plane that is none
+    painted = layer.data.copy()
+    assert [int((painted[z] != before[z]).sum()) > 0 for z in range(5)] == [False, True, True, True, False]
+    at.press("undo")
+    assert np.array_equal(layer.data, before)
+    at.press("redo")
+    assert np.array_equal(layer.data, painted)
+    assert at.current.index[0] == 2
+    assert at.problems == []

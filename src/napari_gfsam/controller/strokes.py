@@ -10,6 +10,7 @@ from napari_gfsam.bridge.ours import Role
 from napari_gfsam.bridge.strokes import reached_beside, replay
 from napari_gfsam.controller.files import path_of
 from napari_gfsam.session.history import Command
+from napari_gfsam.session.sizes import bytes_held
 
 if TYPE_CHECKING:
     from napari_gfsam.bridge.ours import OurLayers
@@ -43,11 +44,11 @@ class Strokes:
             return
         planes = self._planes(source, event.value)
         if wanted is Role.PROPOSAL:
-            self._correcting.take_strokes(on=planes[0] if planes else None)
+            self._correcting.take_strokes(on=planes)
             return
         step = partial(self._replay, wanted, source, tuple(event.value), planes)
         do, undo = partial(step, back=False), partial(step, back=True)
-        self._session.history.push(Command("paint", do, undo, subject=(wanted, source)))
+        self._session.history.push(Command("paint", do, undo, (wanted, source), _nbytes(event.value)))
 
     def let_go(self, wanted: str | None, source: str) -> None:
         """Forget the strokes on a layer that a person deleted; those over a file come and go with it."""
@@ -67,3 +68,8 @@ class Strokes:
         if layer is not None:
             replay(layer.data, changes, back=back)
             layer.refresh()
+
+
+def _nbytes(changes: Any) -> int:
+    """Return the memory that the value of a ``paint`` event holds."""
+    return sum(bytes_held(tuple(change)) for change in changes)
