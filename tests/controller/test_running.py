@@ -136,6 +136,23 @@ def test_a_run_of_all_leaves_alone_what_a_person_corrected(at, decision):
     assert at.problems == []
 
 
+def test_what_a_person_corrects_while_it_is_run_again_stays(at):
+    at.painted_stack(4)
+    at.run()
+    go_on = at.run_in_two()
+    plane = next(target.plane for target in at.queue if target.run == 1)
+    at.desk.review.go_to(plane)
+    at.desk.correcting.toggle_cluster(at.cluster_on())
+    decisions, labels = at.prediction.decisions, at.proposal(plane)
+    go_on.set()
+    at.wait()
+    assert sorted(target.run for target in at.queue) == [1, 2, 2]
+    assert at.desk.session.store.get(plane).decisions == decisions
+    assert np.array_equal(at.proposal(plane), labels)
+    assert at.desk.session.history.can_undo
+    assert set(at.states().values()) == {TargetState.PROPOSED}
+
+
 def test_what_an_overtaken_run_finished_stays_if_the_new_one_is_of_others(at):
     at.painted_stack(4)
     go_on = at.run_in_two()

@@ -158,6 +158,12 @@ class PredictionStore:
         entry = self._entries.get(plane)
         return entry is not None and entry.now.decided
 
+    def decided(self, plane: PlaneKey, *, before: bool = False) -> object:
+        """Return what a person decided, to be compared with a later answer; of the run before if so asked."""
+        entry = self._entries.get(plane)
+        version = None if entry is None else entry.before if before else entry.now
+        return None if version is None else (version.decisions, version.reading)
+
     def is_read_otherwise(self, plane: PlaneKey) -> bool:
         """Tell whether a person chose another reading of a plane than the run did."""
         entry = self._entries.get(plane)
