@@ -77,6 +77,7 @@ def save(at):
     """Save in the background, as the dock does."""
     with at.qtbot.waitSignal(_QtSignal(at, "written"), timeout=SAVE_MILLISECONDS):
         at.desk.saving.save()
+    at.qtbot.waitUntil(lambda: not at.desk.saving.busy, timeout=SAVE_MILLISECONDS)  # one may follow at once
 
 
 class _QtSignal:
