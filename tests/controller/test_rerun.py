@@ -59,6 +59,30 @@ def test_the_others_are_run_again_and_all_is_taken_back(stacked):
     assert at.problems == []
 
 
+def test_what_made_room_on_the_disk_is_taken_back_as_labels_and_told(stacked):
+    at = stacked
+    store, planes = at.desk.session.store, [target.plane for target in at.queue]
+    at.desk.review.go_to(planes[3])
+    at.desk.correcting.toggle_cluster(at.cluster_on())
+    corrected = store.get(planes[3]).decisions
+    at.desk.review.go_to(planes[0])
+    before = {target.plane: target for target in at.queue}
+    labels = {plane: at.proposal(plane) for plane in planes}
+    store.capacity_bytes = int(store.disk_bytes / 4 * 5.5)
+    use_as_reference(at)
+    at.wait()
+    revert(at)
+    for plane in planes[1:]:
+        assert at.target(plane) == before[plane]
+        assert np.array_equal(at.proposal(plane), labels[plane])
+        kept = store.get(plane)
+        assert kept is None or np.array_equal(kept.labels, labels[plane])
+    assert [plane in store for plane in planes[1:]] == [False, False, True]
+    assert store.get(planes[3]).decisions == corrected
+    assert len(at.problems) == 1
+    assert at.problems[0].startswith("2 targets can be painted as before, but the points had to make room")
+
+
 def test_strokes_and_undo_after_a_rerun(stacked):
     at = stacked
     planes = [target.plane for target in at.queue]

@@ -108,6 +108,51 @@ def test_starting_again_in_the_middle_finishes_everything_once(at):
     assert np.array_equal(image.data, stack(4)[0])
 
 
+@pytest.mark.parametrize("decision", ["cluster", "reading"])
+def test_a_run_of_all_leaves_alone_what_a_person_corrected(at, decision):
+    at.painted_stack(4)
+    at.run()
+    plane = at.current
+    if decision == "cluster":
+        at.desk.correcting.toggle_cluster(at.cluster_on())
+    else:
+        at.desk.correcting._decide("read", lambda now: now.read_as(now.settings.with_settings(max_prompts=9)))
+    prediction, labels = at.prediction, at.proposal(plane)
+    assert at.desk.standing().targets == 2
+    at.run()
+    assert [target.run for target in at.queue if target.plane == plane] == [1]
+    assert [target.run for target in at.queue if target.plane != plane] == [2, 2]
+    assert at.desk.session.store.get(plane) is prediction
+    assert np.array_equal(at.proposal(plane), labels)
+    at.desk.review.go_to(plane)
+    at.press("undo")
+    assert not np.array_equal(at.proposal(plane), labels) or decision == "reading"
+    assert at.desk.standing().targets == 3
+    at.press("redo")
+    at.viewer.dims.set_point(0, plane.index[0])
+    at.press("try")
+    at.wait()
+    assert at.target(plane).run == 3
+    assert at.problems == []
+
+
+def test_what_a_person_corrects_while_it_is_run_again_stays(at):
+    at.painted_stack(4)
+    at.run()
+    go_on = at.run_in_two()
+    plane = next(target.plane for target in at.queue if target.run == 1)
+    at.desk.review.go_to(plane)
+    at.desk.correcting.toggle_cluster(at.cluster_on())
+    decisions, labels = at.prediction.decisions, at.proposal(plane)
+    go_on.set()
+    at.wait()
+    assert sorted(target.run for target in at.queue) == [1, 2, 2]
+    assert at.desk.session.store.get(plane).decisions == decisions
+    assert np.array_equal(at.proposal(plane), labels)
+    assert at.desk.session.history.can_undo
+    assert set(at.states().values()) == {TargetState.PROPOSED}
+
+
 def test_what_an_overtaken_run_finished_stays_if_the_new_one_is_of_others(at):
     at.painted_stack(4)
     go_on = at.run_in_two()

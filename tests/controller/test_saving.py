@@ -77,6 +77,7 @@ def save(at):
     """Save in the background, as the dock does."""
     with at.qtbot.waitSignal(_QtSignal(at, "written"), timeout=SAVE_MILLISECONDS):
         at.desk.saving.save()
+    at.qtbot.waitUntil(lambda: not at.desk.saving.busy, timeout=SAVE_MILLISECONDS)  # one may follow at once
 
 
 class _QtSignal:
@@ -401,6 +402,47 @@ def test_a_layer_that_a_person_deletes_is_let_go_of(at, after_a_crash):
     assert [target.title for target in other.queue] == ["target 1"]
     assert "target 0" not in [layer.name for layer in other.viewer.layers]
     assert reference in at.viewer.layers
+
+
+def test_work_after_a_deletion_is_saved_when_the_window_closes_soon_after(at, after_a_crash):
+    _, targets, _ = at.two_pictures(2)
+    at.run()
+    save(at)
+    at.desk.review.go_to(next(target.plane for target in at.queue if target.title == "target 0"))
+    at.viewer.layers.remove(targets[1])
+    at.desk.tidy()
+    at.desk.correcting.toggle_cluster(at.cluster_on())
+    stroke(at.ours(Role.PROPOSAL, targets[0]), [0, 0], [0, 1], values=1)
+    at.viewer.layers.clear()
+    at.desk.saving.close()
+    (found,) = description(at).targets
+    assert (found.target.title, len(found.decisions) > 0, found.paint != "") == ("target 0", True, True)
+    other = after_a_crash(at)
+    assert go_on(other) == ()
+    assert other.proposal(other.current)[0, :2].tolist() == [1, 1]
+
+
+def test_paint_on_planes_that_are_no_targets_comes_back(at, after_a_crash):
+    image, _ = at.painted_stack(4)
+    at.viewer.dims.set_point(0, 1)
+    at.press("try")
+    at.wait()
+    at.press("accept")
+    for role, plane in ((Role.PROPOSAL, 2), (Role.ACCEPTED, 3)):
+        at.viewer.dims.set_point(0, plane)
+        stroke(at.ours(role, image), [plane] * 3, [2, 2, 2], [5, 6, 7], values=1)
+    save(at)
+    other = after_a_crash(at)
+    assert go_on(other) == ()
+    assert other.states() == at.states()
+    come = other.viewer.layers["cells"]
+    for role in (Role.PROPOSAL, Role.ACCEPTED):
+        assert np.array_equal(other.ours(role, come).data, at.ours(role, image).data)
+    save(other)
+    assert len(description(other).beside) == 2
+    other.viewer.layers.remove(come)
+    other.desk.tidy()
+    assert not [plane for plane in other.desk.session.proposals if plane.index[0] == 2]
 
 
 def test_going_on_leaves_the_work_at_hand_for_later(killed, after_a_crash):

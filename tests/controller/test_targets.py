@@ -97,7 +97,7 @@ def test_what_is_accepted_is_not_run_again_unless_it_is_tried(at):
     at.run()
     at.desk.review.accept_above(0.0)
     at.press("run")
-    assert at.problems == ["All picked targets are accepted already; tick others, or try one again (T)."]
+    assert at.problems == ["All picked targets are accepted or corrected already; tick others, or try one again (T)."]
     at.viewer.layers.selection.active = image
     at.viewer.dims.set_point(0, 1)
     at.press("try")

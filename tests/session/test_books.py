@@ -6,8 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import ndimage
 
+from napari_gfsam.session import painting
 from napari_gfsam.session.books import AcceptedBook, ProposalBook
 from napari_gfsam.session.packing import pack
+from napari_gfsam.session.sizes import bytes_held
 from napari_gfsam.session.types import PlaneKey
 from tests.session.strategies import SHAPE, any_planes, planes
 
@@ -52,6 +54,42 @@ def test_paint_survives_a_new_answer_and_can_be_taken_back(merged, again, stroke
     assert np.array_equal(book.compose(HERE), again)
     book.set_paint(HERE, after)
     assert np.array_equal(book.compose(HERE), np.where(changed, stroke, again))
+
+
+@given(strokes=st.lists(planes(), min_size=2, max_size=4))
+def test_strokes_are_taken_back_and_done_again_one_by_one(strokes):
+    book, states, changes = ProposalBook(), [None], []
+    for seen in strokes:
+        before = book.paint(HERE)
+        after = book.look(HERE, seen)
+        if after is book.paint(HERE) is not before:
+            changes.append(painting.stroke(before, after))
+            states.append(seen)
+    for back, places in ((True, range(len(changes) - 1, -1, -1)), (False, range(len(changes)))):
+        for place in places:
+            book.set_paint(HERE, painting.with_stroke(book.paint(HERE), changes[place], back=back))
+            wanted = states[place if back else place + 1]
+            assert np.array_equal(book.compose(HERE), np.zeros_like(strokes[0]) if wanted is None else wanted)
+            assert len(book.paint(HERE)) == 0 or place > 0 or not back
+
+
+def test_a_stroke_holds_no_more_than_it_painted():
+    book, seen = ProposalBook(), np.zeros((500, 400), np.uint8)
+    held = []
+    for row in range(0, 400, 20):
+        before = book.paint(HERE)
+        seen[row : row + 20] = 255
+        held.append(bytes_held(painting.stroke(before, book.look(HERE, seen))))
+    assert max(held) <= 8 * 20 * 400
+
+
+def test_pixels_painted_otherwise_since_stay_when_a_stroke_is_taken_back():
+    book = ProposalBook()
+    book.look(HERE, np.array([[1, 1, 0]], np.uint8))
+    first = painting.stroke(None, book.paint(HERE))
+    book.look(HERE, np.array([[1, 2, 0]], np.uint8))
+    book.set_paint(HERE, painting.with_stroke(book.paint(HERE), first, back=True))
+    assert np.array_equal(book.compose(HERE), [[0, 2, 0]])
 
 
 def test_strokes_on_a_plane_without_a_proposal_are_kept():

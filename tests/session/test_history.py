@@ -63,6 +63,17 @@ def test_the_oldest_commands_are_forgotten():
     assert counter.value == 2
 
 
+def test_the_oldest_commands_are_forgotten_when_all_hold_too_much():
+    history = History(limit_bytes=10)
+    for nbytes in (4, 4, 4, 2, 30):
+        history.push(Command(f"{nbytes} bytes", list, list, nbytes=nbytes))
+    assert history.undo() == "30 bytes"  # the last is kept, whatever it holds
+    assert not history.can_undo
+    for nbytes in (4, 4, 4, 2):
+        history.push(Command(f"{nbytes} bytes", list, list, nbytes=nbytes))
+    assert [history.undo() for _ in range(4)] == ["2 bytes", "4 bytes", "4 bytes", None]
+
+
 def test_a_command_that_fails_stays_where_it_was():
     history, fails = History(), [True]
 

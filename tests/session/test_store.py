@@ -132,6 +132,28 @@ def test_an_undone_point_needs_no_new_file(desk):
     assert desk.store.saved(plane(0)) == (file, (point(3),))
 
 
+def test_what_a_person_decided_is_known_without_reading_it(desk):
+    for number in range(3):
+        desk.put(number)
+    desk.correct(0, off(3))
+    desk.correct(1, settings="published")
+    assert [desk.store.is_decided(plane(i)) for i in range(4)] == [True, True, False, False]
+    assert [desk.store.is_read_otherwise(plane(i)) for i in range(3)] == [False, True, False]
+    saved = [(plane(i), *desk.store.saved(plane(i)), desk.store.is_read_otherwise(plane(i))) for i in range(3)]
+    desk.store.flush()
+    store = desk.open()
+    for key, file, decisions, read in saved:
+        store.adopt(key, file, decisions, read_otherwise=read)
+    assert [store.is_decided(plane(i)) for i in range(3)] == [True, True, False]
+    desk.store = store
+    for number, settings in ((2, "published"), (0, "tuned")):
+        desk.correct(number, settings=settings)
+    assert [store.is_decided(plane(i)) for i in range(3)] == [False, True, True]
+    desk.correct(2)
+    desk.put(1, "second")
+    assert not any(store.is_decided(plane(i)) for i in range(3))
+
+
 def test_what_memory_cannot_hold_is_not_lost_before_it_is_written(desk):
     for i in range(6):
         desk.put(i)

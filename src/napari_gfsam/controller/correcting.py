@@ -12,10 +12,12 @@ from psygnal import Signal
 from napari_gfsam.bridge.ours import Role
 from napari_gfsam.bridge.proposals import object_at, read_plane, write_plane
 from napari_gfsam.core.types import ACCEPTED, Status
+from napari_gfsam.session import painting
 from napari_gfsam.session.history import Command
+from napari_gfsam.session.sizes import bytes_held
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Iterator
+    from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 
     from napari_gfsam.api import Alternative
     from napari_gfsam.api.tiles.prediction import AnyPrediction
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
     from napari_gfsam.core.config import GFSAMConfig
     from napari_gfsam.io.records import DecisionRecord
     from napari_gfsam.session import Session
-    from napari_gfsam.session.painting import Paint
+    from napari_gfsam.session.painting import Stroke
     from napari_gfsam.session.types import PlaneKey
     from napari_gfsam.workers import JobRunner
 
@@ -194,14 +196,21 @@ class Correcting:
         self._decide(f"show the reading “{names[place]}”", lambda now: now.read_as(known[place]))
         self.reading_changed.emit(names[place], f"{place + 1} of {len(known)}")
 
-    def take_strokes(self, title: str = "paint", on: PlaneKey | None = None) -> None:
-        """Take a person's strokes on the proposal under review, or on another plane, into the history."""
-        plane = on or self._session.queue.current
-        if plane is None or self._session.history.busy:
+    def take_strokes(self, title: str = "paint", on: Iterable[PlaneKey] = ()) -> None:
+        """Take a person's strokes on the proposal under review, or on other planes, into the history: one command."""
+        current = self._session.queue.current
+        planes = tuple(on) or (() if current is None else (current,))
+        if self._session.history.busy:
             return
-        before, after = self._sheets.look(plane)
-        if after is not before:
-            self._push(title, plane, do=partial(self._paint, plane, after), undo=partial(self._paint, plane, before))
+        found: dict[PlaneKey, Stroke] = {}
+        for plane in planes:
+            before, after = self._sheets.look(plane)
+            if after is not before and after is not None:
+                found[plane] = painting.stroke(before, after)
+        if found:
+            do, undo = (partial(self._paint, found, back=back) for back in (False, True))
+            subject = next(iter(found)) if len(found) == 1 else None
+            self._session.history.push(Command(title, do, undo, subject, bytes_held(found)))
 
     def undo(self) -> None:
         """Take back the last stroke or decision."""
@@ -221,14 +230,7 @@ class Correcting:
         except ValueError as error:  # whose message is a sentence
             raise CorrectionError(str(error)) from error
         self._show_corrected(plane, after)
-        self._push(
-            title,
-            plane,
-            do=partial(self._restore, plane, after.settings, after.decisions),
-            undo=partial(self._restore, plane, before.settings, before.decisions),
-        )
-
-    def _push(self, title: str, plane: PlaneKey, *, do: Callable[[], None], undo: Callable[[], None]) -> None:
+        do, undo = (partial(self._restore, plane, made.settings, made.decisions) for made in (after, before))
         self._session.history.push(Command(title, do, undo, subject=plane))
 
     def _restore(self, plane: PlaneKey, settings: GFSAMConfig, decisions: tuple[DecisionRecord, ...]) -> None:
@@ -244,11 +246,16 @@ class Correcting:
             prediction = prediction.over(partial(source.read, plane))
         self._show_corrected(plane, prediction.decided(decisions))
 
-    def _paint(self, plane: PlaneKey, paint: Paint | None) -> None:
-        if plane in self._session.queue:
-            self.bring(plane)
-        self._session.proposals.set_paint(plane, paint)
-        self._sheets.show_answer(plane)
+    def _paint(self, strokes: Mapping[PlaneKey, Stroke], *, back: bool) -> None:
+        """Do strokes again, or take them back, on planes that are still there."""
+        known = {plane: paint for plane in strokes if (paint := self._session.proposals.paint(plane)) is not None}
+        queued = [plane for plane in known if plane in self._session.queue]
+        if queued:
+            self.bring(min(queued, key=lambda plane: plane != self._session.queue.current))
+        for plane, paint in known.items():
+            self._session.proposals.set_paint(plane, painting.with_stroke(paint, strokes[plane], back=back))
+            self._sheets.show_answer(plane, draw=False)
+        self._sheets.draw(Role.PROPOSAL, known)
 
     def _show_corrected(self, plane: PlaneKey, prediction: AnyPrediction) -> None:
         known = self._session.store.get(plane)

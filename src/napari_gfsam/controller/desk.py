@@ -34,6 +34,7 @@ from napari_gfsam.controller.saving import Saving
 from napari_gfsam.controller.sheets import Sheets
 from napari_gfsam.controller.sources import Sources
 from napari_gfsam.controller.stacks import Stacks
+from napari_gfsam.controller.strokes import TAKEN, Strokes
 from napari_gfsam.controller.targets import Targets
 from napari_gfsam.controller.thumbnails import Thumbnails
 from napari_gfsam.controller.warmup import Warmup
@@ -104,6 +105,7 @@ class Desk:
         self.filling = Filling(self.ours, self.references, self.models, JobRunner())
         self.correcting = Correcting(session, sources, sheets, self.prompts, self.clusters, JobRunner())
         self.review = Review(session, sources, sheets, self.folders, self.ours, self.correcting, self.slices)
+        self.strokes = Strokes(session, self.ours, sources, self.review, self.correcting)
         self.rerun = Rerun(session, self.references, self.running, self.review, sheets)
         self.getting = Getting(self.models, JobRunner())
         self.stacks = Stacks(session, sheets, self.running, self.slices)
@@ -118,7 +120,7 @@ class Desk:
         self.running.done.connect(self._on_done)
         self.correcting.bring = self.review.come_to
         parts = (self.running, self.correcting, self.filling, self.getting, self.exporting, self.saving, self.stacks)
-        for part in (*parts, self.slices, self.arriving):
+        for part in (*parts, self.slices, self.arriving, self.rerun):
             part.failed.connect(self.problem.emit)
         self.saving.brought_back.connect(self._on_brought_back)
         self.references.strokes.made.connect(self.guarded(self.references.take_stroke))
@@ -193,7 +195,7 @@ class Desk:
         references = self.references.inputs()  # first: what is painted anywhere is no target
         planes = self.targets.open_planes()
         if not planes:
-            raise ImageError("All picked targets are accepted already; tick others, or try one again (T).")
+            raise ImageError("All picked targets are accepted or corrected already; tick others, or try one again (T).")
         self._run(references, planes)
 
     def try_shown(self) -> None:
@@ -357,13 +359,10 @@ class Desk:
 
     @property
     def _watchers(self) -> dict[str, Callable[..., None]]:
-        return {Role.PROPOSAL.value: self._on_stroke}
+        return dict.fromkeys(TAKEN, self._on_stroke)
 
     def _on_stroke(self, event: Any) -> None:
-        """Take in a stroke on the plane that is shown; in 3D, on the target under review."""
-        source = self.sources.get(str(facts_of(event.source).get("source", "")))
-        shown = None if source is None else self.review.shown(source.id)
-        self.guarded(self.correcting.take_strokes)("paint", shown)
+        self.guarded(self.strokes.take)(event)
 
     def _show_classes(self) -> None:
         self.ours.set_classes(tuple(self.session.classes))
@@ -381,6 +380,7 @@ class Desk:
         Not at once, since a window that closes takes all its layers out first: that is no deletion.
         """
         removed, self._removed = self._removed, []
+        self.saving.layers_deleted()
         for layer in removed:
             if find_layer(self.viewer, layer_id(layer)) is None:
                 self._let_go(layer)
@@ -390,6 +390,7 @@ class Desk:
     def _let_go(self, layer: Layer) -> None:
         name, source = layer_id(layer), str(facts_of(layer).get("source", ""))
         self.references.forget_layer(name)
+        self.strokes.let_go(role(layer), source)
         if role(layer) == Role.ACCEPTED.value and self.ours.find(Role.ACCEPTED, source) is None:
             self.review.forget_accepted(source)
         for gone in self.sources.of_layer(name):

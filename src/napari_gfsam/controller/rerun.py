@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from psygnal import Signal
+
 from napari_gfsam.bridge.ours import Role
 from napari_gfsam.controller.correcting import CorrectionError
 from napari_gfsam.session.packing import pack
@@ -25,6 +27,10 @@ if TYPE_CHECKING:
 AGAIN = (TargetState.PROPOSED, TargetState.SKIPPED)
 #: Not reached yet by the run that the new one puts an end to.
 UNREACHED = (TargetState.WAITING, TargetState.RUNNING)
+LABELS_ONLY = (
+    "{} can be painted as before, but the points had to make room on the disk: run these again to correct by points, "
+    "or allow corrections more room in the preferences."
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,7 +44,9 @@ class _Before:
 
 
 class Rerun:
-    """The last "use as reference". Main thread only."""
+    """The last "use as reference". Main thread only; `failed` carries a sentence."""
+
+    failed = Signal(str)
 
     def __init__(
         self, session: Session, references: References, running: Running, review: Review, sheets: Sheets
@@ -104,16 +112,21 @@ class Rerun:
             return
         self._running.cancel_and_forget()
         self._session.references.remove(before.reference)
-        for plane in self._done(before):
-            if self._session.store.swap(plane) and plane in before.merged:
-                self._session.history.forget(plane)
-                self._sheets.look(plane)
-                self._sheets.show_answer(plane, before.merged[plane].unpack())
-                self._session.queue.put([before.targets[plane]])
+        done = [plane for plane in self._done(before) if plane in before.merged]
+        swapped = [plane for plane in done if self._session.store.swap(plane)]
+        lost = [plane for plane in done if plane not in swapped]
+        self._session.store.drop(lost)
+        for plane in done:
+            self._session.history.forget(plane)
+            self._sheets.look(plane)
+            self._sheets.show_answer(plane, before.merged[plane].unpack())
+            self._session.queue.put([before.targets[plane]])
         self._session.queue.put(before.targets[plane] for plane in self._failed(before))
         current = self._session.queue.current
         if current is not None:
             self._review.go_to(current, move=False)
+        if lost:
+            self.failed.emit(LABELS_ONLY.format(f"{len(lost)} target{'s' if len(lost) > 1 else ''}"))
 
     def forget(self) -> None:
         """Let the change stand: a new run of another kind began."""

@@ -135,7 +135,7 @@ class Resuming:
                 self._ids[source.id] = taken.id
 
     def _planes(self) -> list[PlaneKey]:
-        return [found.target.plane for found in self._resumed.saved.targets]
+        return list(self._resumed.saved.labels)
 
     def _open_planes(self, planes: list[PlaneKey]) -> Iterator[tuple[str, list[PlaneKey]]]:
         """Walk the pictures that are open, each with its planes."""

@@ -16,6 +16,7 @@ from napari_gfsam.controller.files import path_of
 from napari_gfsam.imaging import ImageError
 from napari_gfsam.session.history import Command
 from napari_gfsam.session.painting import AcceptMode
+from napari_gfsam.session.sizes import bytes_held
 from napari_gfsam.session.types import TargetState
 
 if TYPE_CHECKING:
@@ -165,8 +166,9 @@ class Review:
     def forget_picture(self, source: str) -> None:
         """Forget the targets of a picture that a person closed, but for those whose accepted labels are there."""
         kept = self._ours.find(Role.ACCEPTED, source) is not None
-        targets = self._session.queue.of_source(source)
-        gone = [target.plane for target in targets if not (kept and target.state == TargetState.ACCEPTED)]
+        targets = {target.plane: target.state for target in self._session.queue.of_source(source)}
+        gone = [plane for plane, state in targets.items() if not (kept and state == TargetState.ACCEPTED)]
+        gone += [plane for plane in self._session.proposals if plane.source == source and plane not in targets]
         for plane in gone:
             self._session.history.forget(plane)
         self._session.forget(gone)
@@ -197,8 +199,8 @@ class Review:
             self._sheets.draw(Role.ACCEPTED, [step.plane for step in steps])
             if steps:
                 whole = title if len(steps) == len(states) else f"accept {len(steps)} targets"
-                command = Command(whole, do=partial(self._redo, steps), undo=partial(self._undo, steps, states))
-                self._session.history.push(command)
+                do, undo = partial(self._redo, steps), partial(self._undo, steps, states)
+                self._session.history.push(Command(whole, do, undo, nbytes=bytes_held(steps)))
                 self.accepted.emit(tuple(step.plane for step in steps))
 
     def _accept_one(self, plane: PlaneKey) -> AcceptStep:

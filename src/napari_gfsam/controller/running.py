@@ -45,6 +45,7 @@ class Running:
         self._pace: Pace | None = None
         self._planes: tuple[PlaneKey, ...] = ()
         self._before: dict[PlaneKey, Target] = {}
+        self._decided: dict[PlaneKey, object] = {}
         self._unwanted = 0
         self._bar: ActivityBar | None = None
         jobs.reported.connect(self._on_report)
@@ -95,6 +96,7 @@ class Running:
             for plane, source in targets
         )
         self._planes = tuple(planes)
+        self._decided = {plane: self._session.store.decided(plane) for plane in self._before}
         steps = run_targets(
             self._models.segmenter,
             references,
@@ -151,6 +153,9 @@ class Running:
             if not self._session.store.swap(event.plane):
                 self._session.store.drop([event.plane])
             return
+        if self._corrected_meanwhile(event.plane) and self._session.store.swap(event.plane):
+            self._session.queue.put([self._before[event.plane]])
+            return
         self._session.history.forget(event.plane)
         self._sheets.look(event.plane)
         self._sheets.show_answer(event.plane, event.labels)
@@ -189,6 +194,11 @@ class Running:
         if self._bar is not None:
             self._bar.close()
             self._bar = None
+
+    def _corrected_meanwhile(self, plane: PlaneKey) -> bool:
+        """Tell whether a person corrected the former answer while the run was on its way: that answer stays."""
+        former = self._session.store.decided(plane, before=True)
+        return plane in self._before and former not in (None, self._decided[plane])
 
     def _is_open(self, plane: PlaneKey) -> bool:
         return self._state(plane) in (TargetState.WAITING, TargetState.RUNNING)

@@ -117,9 +117,12 @@ class Saving:
 
     def tick(self) -> None:
         """Save if there is something new and the last save is the minutes of the preferences ago; call it often."""
-        self._before = None
         if self._session.dirty and time.monotonic() - self._saved_at >= 60 * preferences().autosave_minutes:
             self.save()
+
+    def layers_deleted(self) -> None:
+        """Say that layers went because a person deleted them, not with their window: the work goes on without them."""
+        self._before = None
 
     def offer(self) -> Offer | None:
         """Return the newest earlier session to go on with, and remember it for `go_on` and `start_fresh`."""

@@ -18,6 +18,7 @@ from napari_gfsam.imaging.objects import Pieces
 from napari_gfsam.imaging.smoothing import smooth_planes
 from napari_gfsam.session.history import Command
 from napari_gfsam.session.packing import PackedPlane, pack
+from napari_gfsam.session.sizes import bytes_held
 from napari_gfsam.session.types import TargetState
 from napari_gfsam.workers import JobRunner
 
@@ -119,8 +120,8 @@ class Stacks:
         good = [one for one in found if self._is_open(one.plane)]
         if good:
             title = f"smooth {len(good)} plane{'s' if len(good) > 1 else ''}"
-            redo = partial(self._show, good, back=False)
-            self._session.history.push(Command(title, do=redo, undo=partial(self._show, good, back=True)))
+            redo, undo = (partial(self._show, good, back=back) for back in (False, True))
+            self._session.history.push(Command(title, redo, undo, nbytes=bytes_held(good)))
             redo()
         else:
             self.changed.emit()

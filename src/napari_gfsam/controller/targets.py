@@ -11,7 +11,7 @@ from napari_gfsam.bridge.identity import layer_id
 from napari_gfsam.bridge.planes import planes_of, shown_plane, stack_axes
 from napari_gfsam.imaging import ImageError
 from napari_gfsam.session.picks import PlanesPick
-from napari_gfsam.session.types import PlaneKey
+from napari_gfsam.session.types import PlaneKey, TargetState
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -85,8 +85,8 @@ class Targets:
         return others or found
 
     def open_planes(self) -> list[PlaneKey]:
-        """Return those of `planes` that are not accepted yet; errors as there."""
-        return [plane for plane in self.planes() if not self._session.queue.is_accepted(plane)]
+        """Return those of `planes` that nobody has accepted, or corrected by points, yet; errors as there."""
+        return [plane for plane in self.planes() if not self._is_settled(plane)]
 
     def countable(self) -> tuple[list[PlaneKey], str]:
         """Return the same, or none and the sentence that says why, such as of a picture in 3D."""
@@ -153,6 +153,13 @@ class Targets:
             if len(source.shape) > 2:
                 raise
             return PlaneKey(source.id)
+
+    def _is_settled(self, plane: PlaneKey) -> bool:
+        """Tell whether another answer would throw away what a person decided; paint stays on any answer."""
+        target = self._session.queue.get(plane)
+        if target is None or target.state == TargetState.FAILED:
+            return False
+        return target.state == TargetState.ACCEPTED or self._session.store.is_decided(plane)
 
     def _holds_reference(self, image: Image) -> bool:
         source = self._pictures.source_over(image)

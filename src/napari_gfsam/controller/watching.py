@@ -8,7 +8,7 @@ from weakref import WeakSet
 from napari_gfsam.bridge.identity import facts_of, find_layer, our_layers, role
 from napari_gfsam.bridge.ours import Role
 from napari_gfsam.bridge.planes import shown_plane
-from napari_gfsam.bridge.strokes import reached
+from napari_gfsam.bridge.strokes import reached, reached_beside
 from napari_gfsam.imaging import ImageError
 from napari_gfsam.session.types import PlaneKey
 
@@ -87,13 +87,14 @@ class Watch:
         self._session.touch()
 
     def _planes(self, event: Any, source: str) -> set[PlaneKey]:
-        """Return the targets that a change of a layer may have reached."""
+        """Return the planes that a change of a layer may have reached: targets, and others that are painted on."""
         planes = {target.plane for target in self._session.queue.of_source(source)}
+        shown = self._shown(source)
         if event.type == "paint":
-            found = reached(event.value, planes)
+            found = reached(event.value, planes).union(reached_beside(event.value, shown) if shown else ())
             self._painted |= found
             return found
-        shown = self._shown(source)
+        planes |= {plane for plane in self._painted if plane.source == source}
         crosses = shown not in planes and any(shown is None or plane.axes_yx != shown.axes_yx for plane in planes)
         if event.type == "data" or crosses:
             return planes

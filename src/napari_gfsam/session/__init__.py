@@ -26,8 +26,13 @@ A stroke (when the mouse button is released in a layer of ours) becomes a comman
 
 >>> before = session.proposals.paint(plane)
 >>> after = session.proposals.look(plane, seen)
->>> if after is not before:                               # undo: set_paint(plane, before), write(compose(plane))
-...     session.history.push(Command("paint", lambda: paint(after), lambda: paint(before)))
+>>> def again(back):
+...     paint = painting.with_stroke(session.proposals.paint(plane), change, back=back)
+...     session.proposals.set_paint(plane, paint)
+...     write(session.proposals.compose(plane))
+>>> if after is not before:
+...     change = painting.stroke(before, after)
+...     session.history.push(Command("paint", lambda: again(False), lambda: again(True), nbytes=bytes_held(change)))
 
 Accepting, which harms nothing a person made and keeps what is painted later when undone:
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
 LIMIT = 200
+LIMIT_BYTES = 256 * 2**20
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,12 +27,15 @@ class Command:
         What does it again, and what takes it back.
     subject
         What it was done to (see `History.forget`).
+    nbytes
+        Memory that it holds.
     """
 
     title: str
     do: Callable[[], None]
     undo: Callable[[], None]
     subject: Hashable = None
+    nbytes: int = 0
 
 
 class History:
@@ -39,8 +43,8 @@ class History:
 
     Parameters
     ----------
-    limit
-        Commands kept; the oldest are forgotten.
+    limit, limit_bytes
+        Commands kept, and the memory that they hold at most; the oldest are forgotten, the last one never is.
 
     Attributes
     ----------
@@ -50,7 +54,8 @@ class History:
 
     changed = Signal()
 
-    def __init__(self, limit: int = LIMIT) -> None:
+    def __init__(self, limit: int = LIMIT, limit_bytes: int = LIMIT_BYTES) -> None:
+        self._limit_bytes = limit_bytes
         self._done: deque[Command] = deque(maxlen=limit)
         self._undone: list[Command] = []
         self._busy = False
@@ -93,6 +98,8 @@ class History:
         self.settle()
         self._done.append(command)
         self._undone.clear()
+        while len(self._done) > 1 and sum(kept.nbytes for kept in self._done) > self._limit_bytes:
+            self._done.popleft()
         self.changed.emit()
 
     def undo(self) -> str | None:

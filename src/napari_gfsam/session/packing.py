@@ -36,6 +36,11 @@ class PackedPlane:
     dtype: str
     data: bytes
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of memory held."""
+        return len(self.data)
+
     def unpack(self) -> LabelArray:
         """Return the plane as a new, writable array."""
         ids = np.frombuffer(bytearray(zlib.decompress(self.data)), dtype=self.dtype)

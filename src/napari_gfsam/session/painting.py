@@ -53,6 +53,23 @@ class Paint:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Stroke:
+    """What one stroke changed in the paint of a plane, kept small so that a history can hold hundreds.
+
+    Parameters
+    ----------
+    indices
+        (N,) unsigned integers: flat pixel numbers, ascending.
+    before, after
+        (N,) unsigned integers: 0 where nothing was painted, else the id plus 1.
+    """
+
+    indices: LabelArray
+    before: LabelArray
+    after: LabelArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class AcceptedPlane:
     """A plane after an accept.
 
@@ -126,11 +143,7 @@ def found(expected: LabelArray, seen: LabelArray, paint: Paint) -> Paint:
     indices = np.flatnonzero(seen != expected)
     if len(indices) == 0:
         return paint
-    kept = ~np.isin(paint.indices, indices, assume_unique=True)
-    values = np.concatenate([paint.values[kept], seen.reshape(-1)[indices].astype(_unsigned(seen))])
-    everywhere = np.concatenate([paint.indices[kept], indices])
-    order = np.argsort(everywhere, kind="stable")
-    return Paint(paint.shape, everywhere[order], values[order])
+    return _repainted(paint, indices, indices, seen.reshape(-1)[indices].astype(_unsigned(seen)))
 
 
 def expected(merged: LabelArray, paint: Paint) -> LabelArray:
@@ -161,6 +174,21 @@ def from_plane(plane: LabelArray) -> Paint:
     indices = np.flatnonzero(flat)
     values = flat[indices] - flat.dtype.type(1)
     return Paint((height, width), indices, values)
+
+
+def stroke(before: Paint | None, after: Paint) -> Stroke:
+    """Return what is new in paint that `found` gave, compared with that before it; ``None`` for none."""
+    old, new = _painted(before or no_paint(after.shape), after.indices), _painted(after, after.indices)
+    changed = np.flatnonzero(old != new)
+    return Stroke(_small(after.indices[changed]), _small(old[changed]), _small(new[changed]))
+
+
+def with_stroke(paint: Paint, change: Stroke, *, back: bool) -> Paint:
+    """Return paint with a stroke done again, or taken back, but for pixels that were painted otherwise since."""
+    was, wanted = (change.after, change.before) if back else (change.before, change.after)
+    same = _painted(paint, change.indices) == was
+    indices, wanted = change.indices[same], wanted[same]
+    return _repainted(paint, indices, indices[wanted > 0], _small(wanted[wanted > 0] - wanted.dtype.type(1)))
 
 
 def accepted(
@@ -238,6 +266,27 @@ def _replaceable(current: LabelArray, written: LabelArray, mode: AcceptMode) -> 
     free: BoolArray = (written == 0) & (current == 0)
     ours: BoolArray = written == current.astype(np.uint32) + 1
     return free | ours & (current == 0) if mode == AcceptMode.FILL else free | ours
+
+
+def _repainted(paint: Paint, gone: IntArray, new: IntArray, values: LabelArray) -> Paint:
+    """Return paint without some pixels and with others."""
+    kept = ~np.isin(paint.indices, gone, assume_unique=True)
+    everywhere = np.concatenate([paint.indices[kept], new.astype(np.int64)])
+    order = np.argsort(everywhere, kind="stable")
+    return Paint(paint.shape, everywhere[order], np.concatenate([paint.values[kept], values])[order])
+
+
+def _painted(paint: Paint, indices: NDArray[np.integer[Any]]) -> LabelArray:
+    """Return what was painted on pixels: (N,), 0 where nothing was, else the id plus 1."""
+    places = np.searchsorted(paint.indices, indices)
+    there = np.append(paint.indices, -1)[places] == indices
+    values: LabelArray = np.append(paint.values, paint.values.dtype.type(0))[places].astype(np.int64) + 1
+    return np.where(there, values, 0)
+
+
+def _small(values: NDArray[Any]) -> LabelArray:
+    """Return numbers of 0 or more in the smallest unsigned type that holds them."""
+    return values.astype(np.min_scalar_type(int(values.max(initial=0))))
 
 
 def _unsigned(labels: NDArray[Any]) -> np.dtype[Any]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from napari_gfsam.session.saved import SavedSession, read_saved
 from napari_gfsam.session.shelf import SessionError, Shelf
-from napari_gfsam.session.store import is_stored
+from napari_gfsam.session.versions import is_stored
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,13 +50,12 @@ class Resumed:
         return self._unpacked(names.get(row_id, ""))
 
     def labels(self, plane: PlaneKey) -> LabelArray | None:
-        """Return the (H, W) accepted labels of a target; ``None`` if they were not saved or are lost."""
-        names = {found.target.plane: found.labels for found in self.saved.targets}
-        return self._unpacked(names.get(plane, ""))
+        """Return the (H, W) accepted labels of a plane; ``None`` if they were not saved or are lost."""
+        return self._unpacked(self.saved.labels.get(plane, ""))
 
     def has_labels(self, plane: PlaneKey) -> bool:
         """Tell whether `labels` gives any."""
-        return any(found.target.plane == plane and found.labels in self.planes for found in self.saved.targets)
+        return self.saved.labels.get(plane) in self.planes
 
     def picture(self, name: str) -> Any:
         """Open the copy of a picture (`SavedLayer.array`): an array that is read from disk where it is looked at.

@@ -107,6 +107,8 @@ class SavedTarget:
         Name of the file of the prediction.
     decisions
         Of the prediction; the file may hold others.
+    read_otherwise
+        Whether a person chose another reading than the run did.
     """
 
     target: Target
@@ -116,6 +118,16 @@ class SavedTarget:
     written: str = ""
     prediction: str = ""
     decisions: tuple[DecisionRecord, ...] = ()
+    read_otherwise: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SavedPlane:
+    """A plane that is no target, with a person's paint on the proposals' layer and on accepted labels, as there."""
+
+    plane: PlaneKey
+    paint: str = ""
+    labels: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +146,8 @@ class SavedSession:
         The pictures and the layers around them.
     classes, references, targets, current
         See `Session`.
+    beside
+        Other planes of the targets' pictures that a person painted on.
     choices
         What is chosen in the dock, as JSON-ready values.
     format
@@ -148,6 +162,7 @@ class SavedSession:
     classes: tuple[ClassRow, ...] = ()
     references: tuple[SavedReference, ...] = ()
     targets: tuple[SavedTarget, ...] = ()
+    beside: tuple[SavedPlane, ...] = ()
     current: PlaneKey | None = None
     choices: Mapping[str, Any] = field(default_factory=dict)
     format: str = FORMAT
@@ -158,7 +173,16 @@ class SavedSession:
         names = {reference.paint for reference in self.references}
         for saved in self.targets:
             names |= {saved.merged, saved.paint, saved.labels, saved.written}
+        for other in self.beside:
+            names |= {other.paint, other.labels}
         return frozenset(names - {""})
+
+    @property
+    def labels(self) -> dict[PlaneKey, str]:
+        """Names of the accepted labels by plane, empty where there are none."""
+        return {saved.target.plane: saved.labels for saved in self.targets} | {
+            saved.plane: saved.labels for saved in self.beside
+        }
 
     @property
     def pictures(self) -> frozenset[str]:
@@ -197,6 +221,7 @@ class SavedSession:
             targets=tuple(
                 replace(saved, target=replace(saved.target, plane=plane(saved.target.plane))) for saved in self.targets
             ),
+            beside=tuple(replace(saved, plane=plane(saved.plane)) for saved in self.beside),
             current=None if self.current is None else plane(self.current),
         )
 
@@ -237,6 +262,8 @@ class SavedSession:
                 raise ValueError(f"the region of reference {reference.row.title!r} is not four numbers.")
         for saved in self.targets:
             _check_plane(saved.target.plane)
+        for other in self.beside:
+            _check_plane(other.plane)
 
 
 def write_saved(folder: SessionFolder, saved: SavedSession) -> None:

@@ -16,13 +16,13 @@ from napari_gfsam.session.history import History
 from napari_gfsam.session.queue import ReviewQueue
 from napari_gfsam.session.references import ReferenceList
 from napari_gfsam.session.resumed import Resumed, read_session
-from napari_gfsam.session.saved import SavedReference, SavedSession, SavedTarget, write_saved
+from napari_gfsam.session.saved import SavedPlane, SavedReference, SavedSession, SavedTarget, write_saved
 from napari_gfsam.session.shelf import Shelf
 from napari_gfsam.session.store import PredictionStore
 from napari_gfsam.session.types import TargetState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     from napari_gfsam.core.arrays import LabelArray
@@ -178,6 +178,7 @@ class Session:
             classes=tuple(self.classes),
             references=tuple(SavedReference(row, self._paint.get(row.id, "")) for row in self.references),
             targets=tuple(self._saved_target(target) for target in self.queue),
+            beside=tuple(self._saved_beside()),
             current=self.queue.current,
             choices=dict(choices or {}),
         )
@@ -234,14 +235,16 @@ class Session:
         self.clear()
         self.generation = saved.generation
         self._paint = {found.row.id: found.paint for found in saved.references if found.paint in planes}
-        self._labels = {found.target.plane: found.labels for found in saved.targets if found.labels in planes}
+        self._labels = {plane: name for plane, name in saved.labels.items() if name in planes}
         self.classes.restore(saved.classes)
         self.references.restore(reference.row for reference in saved.references)
         for found in saved.targets:
             plane = found.target.plane
             self.proposals.restore(plane, planes.get(found.merged), planes.get(found.paint))
             self.accepted.restore(plane, planes.get(found.written))
-            self.store.adopt(plane, found.prediction, found.decisions)
+            self.store.adopt(plane, found.prediction, found.decisions, read_otherwise=found.read_otherwise)
+        for other in saved.beside:
+            self.proposals.restore(other.plane, None, planes.get(other.paint))
         self.queue.restore([_settled(found) for found in saved.targets], saved.current)
 
     def close(self) -> None:
@@ -258,6 +261,17 @@ class Session:
                 self._shelf = Shelf(self.folder.labels)
             return self._shelf
 
+    def _saved_beside(self) -> Iterator[SavedPlane]:
+        """Describe planes of the targets' pictures that are no targets but painted on."""
+        pictures = {target.plane.source for target in self.queue}
+        for plane in dict.fromkeys((*self.proposals, *self._labels)):
+            if plane in self.queue or plane.source not in pictures:
+                continue
+            _, paint = self.proposals.packed(plane) or (None, None)
+            saved = SavedPlane(plane, self._the_shelf.keep(paint) if paint else "", self._labels.get(plane, ""))
+            if saved.paint or saved.labels:
+                yield saved
+
     def _saved_target(self, target: Target) -> SavedTarget:
         plane, keep = target.plane, self._the_shelf.keep
         merged, paint = self.proposals.packed(plane) or (None, None)
@@ -271,6 +285,7 @@ class Session:
             written=keep(written) if written else "",
             prediction=file,
             decisions=decisions,
+            read_otherwise=self.store.is_read_otherwise(plane),
         )
 
 

@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-import re
 from collections import OrderedDict
 from contextlib import suppress
-from dataclasses import dataclass
 from threading import RLock
 from typing import TYPE_CHECKING, Protocol
-from uuid import uuid4
 
 from psygnal import Signal
 
-from napari_gfsam.session.sizes import bytes_held
+from napari_gfsam.session.versions import NAME, Entry, Version, is_stored, new_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from napari_gfsam.api.tiles.prediction import AnyPrediction
-    from napari_gfsam.core.config import GFSAMConfig
     from napari_gfsam.io.records import DecisionRecord
     from napari_gfsam.session.types import PlaneKey
 
 MEMORY_BYTES = 512 * 2**20
 CAPACITY_BYTES = 8 * 2**30
-NAME = re.compile(r"[0-9a-f]{32}\.safetensors")
 
 
 class Archive(Protocol):
@@ -50,46 +45,6 @@ class Archive(Protocol):
     def remove_unused_references(self, folder: Path | str) -> None:
         """Delete what no prediction in a folder needs any more."""
         ...
-
-
-@dataclass(slots=True, eq=False)
-class _Version:
-    """One prediction: its file, what is in the file (settings unknown before it is read), what is true now."""
-
-    file: str
-    decisions: tuple[DecisionRecord, ...]
-    settings: GFSAMConfig | None = None
-    in_file: tuple[DecisionRecord, ...] = ()
-    prediction: AnyPrediction | None = None
-    memory: int = 0
-
-    def hold(self, prediction: AnyPrediction) -> None:
-        """Keep a prediction in memory."""
-        self.prediction, self.decisions, self.memory = prediction, prediction.decisions, bytes_held(prediction)
-
-    def is_written_as(self, prediction: AnyPrediction) -> None:
-        """Remember what the file holds."""
-        self.settings, self.in_file = prediction.settings, prediction.decisions
-
-    @property
-    def file_suffices(self) -> bool:
-        """Whether the file and the decisions give the prediction without running a model."""
-        if self.prediction is None:
-            return True
-        now, then = ([made for made in side if made.kind == "point"] for side in (self.decisions, self.in_file))
-        return self.prediction.settings == self.settings and now == then[: len(now)]
-
-
-@dataclass(slots=True, eq=False)
-class _Entry:
-    """The prediction of the newest run, and that of the run before."""
-
-    now: _Version
-    before: _Version | None = None
-
-    @property
-    def versions(self) -> tuple[_Version, ...]:
-        return (self.now, self.before) if self.before else (self.now,)
 
 
 class PredictionStore:
@@ -127,8 +82,8 @@ class PredictionStore:
         self._is_accepted = is_accepted
         self._memory_bytes = memory_bytes
         self._capacity_bytes = capacity_bytes
-        self._entries: dict[PlaneKey, _Entry] = {}
-        self._recent: OrderedDict[_Version, None] = OrderedDict()
+        self._entries: dict[PlaneKey, Entry] = {}
+        self._recent: OrderedDict[Version, None] = OrderedDict()
         self._waiting: dict[str, AnyPrediction] = {}
         self._sizes: dict[str, int] = {}
         self._named: set[str] = set()
@@ -176,12 +131,12 @@ class PredictionStore:
         napari_gfsam.io.writers.OutputError
             If it cannot be written; the store stays as it was.
         """
-        version = _Version(_new_name(), prediction.decisions, prediction.settings, prediction.decisions)
+        version = Version.of_run(prediction)
         with self._writing:  # until the file is known: a sweep would take it
             self._write(version.file, prediction)
             with self._lock:
                 old = self._entries.pop(plane, None)
-                self._entries[plane] = _Entry(version, old.now if old else None)
+                self._entries[plane] = Entry(version, old.now if old else None)
                 for replaced in old.versions if old else ():
                     self._let_go(replaced)
                 self._remember(version, prediction)
@@ -194,8 +149,25 @@ class PredictionStore:
             entry = self._entries.get(plane)
             if entry is None:
                 return
+            entry.now.correct(prediction)
             self._remember(entry.now, prediction)
         self.changed.emit()
+
+    def is_decided(self, plane: PlaneKey) -> bool:
+        """Tell whether a person decided anything about a plane's prediction: points, clusters, another reading."""
+        entry = self._entries.get(plane)
+        return entry is not None and entry.now.decided
+
+    def decided(self, plane: PlaneKey, *, before: bool = False) -> object:
+        """Return what a person decided, to be compared with a later answer; of the run before if so asked."""
+        entry = self._entries.get(plane)
+        version = None if entry is None else entry.before if before else entry.now
+        return None if version is None else (version.decisions, version.reading)
+
+    def is_read_otherwise(self, plane: PlaneKey) -> bool:
+        """Tell whether a person chose another reading of a plane than the run did."""
+        entry = self._entries.get(plane)
+        return entry is not None and entry.now.reading
 
     def get(self, plane: PlaneKey) -> AnyPrediction | None:
         """Return a plane's prediction with all its decisions, read from disk if need be (tens of milliseconds).
@@ -294,13 +266,15 @@ class PredictionStore:
                 with suppress(OSError):
                     self._archive.remove_unused_references(self._folder())
 
-    def adopt(self, plane: PlaneKey, file: str, decisions: tuple[DecisionRecord, ...]) -> bool:
+    def adopt(
+        self, plane: PlaneKey, file: str, decisions: tuple[DecisionRecord, ...], *, read_otherwise: bool = False
+    ) -> bool:
         """Take in a file of an earlier process; tell whether it is there."""
         if not is_stored(self._folder(), file):
             return False
         with self._lock:
             self._sizes[file] = self._archive.nbytes(self._folder() / file)
-            self._entries[plane] = _Entry(_Version(file, decisions))
+            self._entries[plane] = Entry(Version(file, decisions, reading=read_otherwise))
         self.changed.emit()
         return True
 
@@ -320,7 +294,7 @@ class PredictionStore:
         with self._lock:
             self._sizes[file] = self._archive.nbytes(path)
 
-    def _read(self, entry: _Entry, version: _Version, stored: AnyPrediction) -> AnyPrediction:
+    def _read(self, entry: Entry, version: Version, stored: AnyPrediction) -> AnyPrediction:
         """Bring what was stored up to the decisions of now; another thread may have been quicker."""
         found = stored if stored.decisions == version.decisions else stored.decided(version.decisions)
         with self._lock:
@@ -329,7 +303,7 @@ class PredictionStore:
                 self._remember(version, found)
             return version.prediction or found
 
-    def _remember(self, version: _Version, prediction: AnyPrediction) -> None:
+    def _remember(self, version: Version, prediction: AnyPrediction) -> None:
         """Hold a prediction in memory and let go of those used longest ago."""
         version.hold(prediction)
         self._recent[version] = None
@@ -337,16 +311,16 @@ class PredictionStore:
         while len(self._recent) > 1 and self.nbytes > self._memory_bytes:
             self._let_go(next(iter(self._recent)))
 
-    def _let_go(self, version: _Version) -> None:
+    def _let_go(self, version: Version) -> None:
         """Free memory; what the file cannot give back waits to be written."""
         self._set_aside(version)
         self._recent.pop(version, None)
         version.prediction, version.memory = None, 0
 
-    def _set_aside(self, version: _Version) -> None:
+    def _set_aside(self, version: Version) -> None:
         """Give a prediction that its file cannot give back another file: the old one may be named on disk."""
         if version.prediction is not None and not version.file_suffices:
-            version.file = _new_name()
+            version.file = new_name()
             version.is_written_as(version.prediction)
             self._waiting[version.file] = version.prediction
 
@@ -362,16 +336,17 @@ class PredictionStore:
                 del self._entries[plane]
             self._delete(version)
 
-    def _expendable(self) -> Iterator[tuple[PlaneKey, _Version]]:
-        """Walk what may go, first to last: earlier runs, then what was accepted, then the rest, the oldest first."""
-        for plane, entry in self._entries.items():
-            if entry.before:
-                yield plane, entry.before
-        older = list(self._entries)[:-1]
-        for plane in sorted(older, key=self._is_accepted, reverse=True):
-            yield plane, self._entries[plane].now
+    def _expendable(self) -> Iterator[tuple[PlaneKey, Version]]:
+        """Walk what may go, first to last: earlier runs, then what was accepted, then the rest.
 
-    def _delete(self, version: _Version) -> None:
+        Of each what nobody corrected goes first, and of that the oldest.
+        """
+        earlier = [(plane, entry.before) for plane, entry in self._entries.items() if entry.before]
+        yield from sorted(earlier, key=lambda pair: pair[1].decided)
+        older = [(plane, entry.now) for plane, entry in self._entries.items()][:-1]
+        yield from sorted(older, key=lambda pair: (not self._is_accepted(pair[0]), pair[1].decided))
+
+    def _delete(self, version: Version) -> None:
         self._recent.pop(version, None)
         self._waiting.pop(version.file, None)
         self._unlink(version.file)
@@ -381,12 +356,3 @@ class PredictionStore:
         self._deleted = True
         with suppress(OSError):  # in use on Windows: the next sweep takes it
             self._archive.remove(self._folder() / file)
-
-
-def is_stored(folder: Path, file: str) -> bool:
-    """Tell whether a description names a prediction that is there; it may name anything."""
-    return NAME.fullmatch(file) is not None and (folder / file).is_file()
-
-
-def _new_name() -> str:
-    return f"{uuid4().hex}.safetensors"
