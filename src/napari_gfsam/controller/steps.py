@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 TAKEN = (Role.PROPOSAL, Role.ACCEPTED, Role.INSTANCES)
 
 
-class Strokes:
+class StrokeSteps:
     """Takes strokes into the history. Main thread only.
 
     On a proposal they are paint, found by comparing (see `session.painting`). On accepted labels and single objects,
