@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_gfsam.api import PaintError, Segmenter, StackPlan, segment_stack, serving_planes
+from napari_gfsam.api import PaintError, PixelSizes, Segmenter, StackPlan, segment_stack, serving_planes
 from napari_gfsam.api.reference import Painting
 from napari_gfsam.core.config import TUNED
 from napari_gfsam.imaging.linking import link_planes
@@ -107,6 +107,17 @@ def test_references_of_the_segmenter_serve_every_plane(segmenter, stack):
     assert outcomes[0].served_by == ()
     with pytest.raises(PaintError, match="one name"):
         list(segment_stack(segmenter, pixels, {3: labels[3]}, painting=Painting({1: "other"})))
+
+
+def test_planes_are_looked_at_at_the_scale_of_the_plan(segmenter, stack):
+    pixels, labels = stack
+    segmenter.add_reference(pixels[0], labels[0])
+    wide = np.stack([np.tile(plane, (2, 2)) for plane in pixels[:2]])
+    for words in ({}, {"scale": "whole"}, {"pixels": PixelSizes(1.0, 0.5)}):
+        one = next(segment_stack(segmenter, wide, {}, StackPlan(planes=[1], **words)))
+        alone = segmenter.segment(wide[1], **words)
+        assert one.prediction.record().tiling == alone.record().tiling
+        assert np.array_equal(one.labels, alone.labels)
 
 
 def test_smoothing_and_linking_are_those_of_the_functions(segmenter, stack):

@@ -29,10 +29,10 @@ def test_a_click_is_told_with_its_place(labels):
     click(viewer, (50, 40))
     assert len(seen) == 1
     np.testing.assert_allclose(seen[0], (50, 40), atol=1.0)
-    y, x = plane_yx(layer, PlaneKey("s"), seen[0])
+    y, x = plane_yx(viewer, layer, PlaneKey("s"), seen[0])
     np.testing.assert_allclose((y, x), (20, 22.5), atol=0.5)
-    assert label_at(layer, seen[0]) == layer.data[round(y), round(x)]
-    assert label_at(layer, (-100, 0)) == 0
+    assert label_at(viewer, layer, seen[0]) == layer.data[round(y), round(x)]
+    assert label_at(viewer, layer, (-100, 0)) == 0
     stop()
     stop()
     click(viewer, (50, 40))

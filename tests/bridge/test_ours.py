@@ -72,7 +72,7 @@ def test_layers_are_found_by_role_and_source_not_by_name(window):
     assert ours.find(Role.PROPOSAL, "t") is second
     assert ours.find(Role.ACCEPTED, "s") is None
     assert find_layer(viewer, layer_id(first)) is first
-    assert (role(first), facts_of(first)) == ("proposal", {"source": "s"})
+    assert (role(first), facts_of(first)) == ("proposal", {"source": "s", "over": layer_id(viewer.layers["b"])})
 
 
 def test_what_the_user_deletes_is_let_go_and_made_again(window):

@@ -54,6 +54,27 @@ def test_high_class_ids_widen_the_layer(window):
 
 
 @pytest.mark.gui
+def test_high_class_ids_widen_a_file_to_another_file(window, tmp_path, monkeypatch):
+    monkeypatch.setattr("napari_gfsam.bridge.align.MEMORY_BYTES", 1000)
+    monkeypatch.setattr("napari_gfsam.bridge.ours.MEMORY_BYTES", 1000)
+    viewer, over, _ = window
+    ours = OurLayers(viewer, lambda: tmp_path)
+    layer = ours.labels(Role.PROPOSAL, over, "s")
+    first, (old,) = np.ones(STACK[2:], np.uint8), tmp_path.iterdir()
+    write_plane(layer, PlaneKey("s", (0, 0, -1, -1), (2, 3)), first)
+    write_plane(layer, PLANE, np.full(STACK[2:], 400, np.uint16))
+    assert isinstance(layer.data, np.memmap)
+    assert layer.data.dtype == np.uint16
+    (new,) = tmp_path.iterdir()
+    assert str(new) == str(layer.data.filename) != str(old)
+    assert layer.data.sum(axis=(2, 3)).tolist() == [[1500, 0, 0], [0, 0, 0], [0, 600_000, 0], [0, 0, 0]]
+    layer.data = layer.data.astype(np.uint8)  # by a script: numpy calls it mapped, but from no file
+    write_plane(layer, PLANE, np.full(STACK[2:], 300, np.uint16))
+    assert not isinstance(layer.data, np.memmap)
+    ours.close()
+
+
+@pytest.mark.gui
 @pytest.mark.parametrize("axes_yx", [(2, 3), (3, 2)])
 def test_a_painted_mask_is_one_stroke_of_napari_s_own(window, axes_yx):
     viewer, _, _ = window

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 
 import geopandas
 import numpy as np
@@ -11,6 +12,7 @@ import shapely
 
 from napari_gfsam.cli.export import Format, find_labels
 from napari_gfsam.io.exports import FORMATS
+from napari_gfsam.io.records import InputRecord, write_record
 from napari_gfsam.io.writers import write_json, write_labels, write_picture
 from tests.fakes import disc_picture
 from tests.io.exports import scenes
@@ -208,6 +210,27 @@ def test_names_that_meet_are_told_apart(desk):
     words = (desk / "x" / "a_labels.tif", desk / "x" / "a.tif", desk / "y")
     assert desk.run("export", *words, "--to", "npz", "-o", desk / "out").exit_code == 0
     assert len(names(desk)) == 3
+
+
+def test_names_that_meet_when_they_are_made_plain_are_told_apart(desk):
+    for name in ("a+b.tif", "a=b.tif", f"{'核' * 70}1.tif", f"{'核' * 70}2.tif"):
+        written(desk, name)
+    assert desk.run("export", desk / "in", "--to", "png", "-o", desk / "out", "--overwrite").exit_code == 0
+    expected = ("a_b", "a_b_2", "核" * 66, "核" * 66 + "_2")
+    assert names(desk) == sorted(f"{name}_labels.png" for name in expected)
+
+
+def test_pictures_of_one_name_are_told_apart(desk):
+    for folder in ("x", "y"):
+        path = desk / "pictures" / folder / "a.tif"
+        record = scenes.record(scenes.labels(), target=InputRecord("a.tif", "dd", (48, 60), str(path)), results=())
+        write_labels(desk / folder / "a_labels.tif", scenes.labels())
+        write_record(desk / folder / "a_record.json", replace(record, labels_file="a_labels.tif"))
+    done = desk.run("export", desk / "x", desk / "y", "--to", "coco", "-o", desk / "out")
+    assert done.exit_code == 0, done.output
+    assert "2 pictures are named with their folders" in done.output
+    images = json.loads((desk / "out" / "coco.json").read_text())["images"]
+    assert [one["file_name"] for one in images] == ["x/a.tif", "y/a.tif"]
 
 
 def test_globs_name_each_file_once(desk):

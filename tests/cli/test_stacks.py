@@ -7,11 +7,13 @@ import json
 import numpy as np
 import pytest
 import tifffile
+from filelock import FileLock
 
 from napari_gfsam.api import Segmenter, StackPlan, segment_stack
 from napari_gfsam.core.config import TUNED
+from napari_gfsam.datasets.run import LOCK
 from napari_gfsam.imaging.linking import link_planes
-from napari_gfsam.io.records import labels_hash, read_record
+from napari_gfsam.io.records import PixelSize, labels_hash, read_record
 from tests.fakes import disc_picture
 
 pytestmark = pytest.mark.usefixtures("fake_models")
@@ -58,7 +60,8 @@ def test_one_label_stack_and_a_record(movie, cells):
     assert np.array_equal(found, expected(cells, [0, 3]))
     record = read_record(movie / "out" / "movie_record.json")
     assert record.labels_hash == labels_hash(found)
-    assert record.stack == {"axis": 0, "each_side": 2, "smooth": False, "link": False, "failed": {}}
+    looked = {"scale": "auto", "pixel_sizes": None}
+    assert record.stack == {"axis": 0, "each_side": 2, "smooth": False, "link": False, "failed": {}, **looked}
     assert [one.image.name for one in record.references] == ["movie.tif [0]", "movie.tif [3]"]
     assert sum(one.pixels for one in record.results) == np.count_nonzero(found)
     assert "4 planes" in result.stdout
@@ -92,6 +95,71 @@ def test_what_is_done_is_skipped_and_other_work_is_not_overwritten(movie, fake_m
     assert "not made by this program" in result.stderr
     assert segment(movie, *AXIS, "--overwrite", "--link").exit_code == 0
     assert "holds no picture" in segment(movie, *AXIS, targets=("out/",)).stderr, "our outputs are no targets"
+
+
+def test_a_run_that_is_cut_while_it_links_leaves_no_old_objects(movie, cells, monkeypatch):
+    segment(movie, *AXIS, "--link")
+    old = movie / "out" / "movie_instances.tif"
+
+    def cut(*given, **more):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("napari_gfsam.imaging.linking.link_planes", cut)
+        assert segment(movie, *AXIS, "--link", "--smooth", "--overwrite").exit_code == 130
+    assert not old.exists()
+    result = segment(movie, *AXIS, "--link", "--smooth")
+    assert (result.exit_code, "linked" in result.stdout) == (0, True), result.output
+    labels = tifffile.imread(movie / "out" / "movie_labels.tif")
+    assert np.array_equal(labels, expected(cells, [0, 3], StackPlan(smooth=True)))
+    assert np.array_equal(tifffile.imread(old), np.stack(list(link_planes(labels))))
+    assert segment(movie, *AXIS, "--smooth", "--overwrite").exit_code == 0
+    assert not old.exists(), "objects of labels that are gone"
+
+
+def test_objects_of_somebody_else_are_left(movie):
+    (movie / "out").mkdir()
+    theirs = movie / "out" / "movie_instances.tif"
+    tifffile.imwrite(theirs, np.ones((COUNT, 60, 80), np.uint8), photometric="minisblack")
+    before = theirs.read_bytes()
+    result = segment(movie, *AXIS, "--link")
+    assert result.exit_code == 1
+    assert "movie_instances.tif was changed since it was made, or not made by this program" in result.stderr
+    assert segment(movie, *AXIS, "--overwrite").exit_code == 0
+    assert segment(movie, *AXIS, "--link").exit_code == 1
+    assert theirs.read_bytes() == before
+    assert segment(movie, *AXIS, "--link", "--overwrite").exit_code == 0
+    assert theirs.read_bytes() != before
+
+
+def test_a_stack_that_is_done_is_linked_without_the_models(movie, fake_models):
+    segment(movie, *AXIS)
+    labels = movie / "out" / "movie_labels.tif"
+    calls, before = fake_models[0].calls, labels.stat().st_mtime_ns
+    result = segment(movie, *AXIS, "--link")
+    assert (result.exit_code, fake_models[0].calls, labels.stat().st_mtime_ns) == (0, calls, before), result.output
+    instances = tifffile.imread(movie / "out" / "movie_instances.tif")
+    assert np.array_equal(instances, np.stack(list(link_planes(tifffile.imread(labels)))))
+    record = read_record(movie / "out" / "movie_record.json")
+    assert (record.stack["link"], record.labels_hash) == (True, labels_hash(tifffile.imread(labels)))
+    for words in (("--link",), ()):
+        assert "skipped" in segment(movie, *AXIS, *words).stdout
+    assert instances.any()
+    assert movie.outputs == ["movie_instances.tif", "movie_labels.tif", "movie_record.json"]
+
+
+def test_two_runs_never_share_a_folder_and_what_was_cut_is_swept_away(movie, fake_models):
+    (movie / "out").mkdir()
+    left = [movie / "out" / f".movie_{kind}.tif.123.tmp" for kind in ("labels", "instances")]
+    for path in left:
+        path.touch()
+    with FileLock(movie / "out" / LOCK):
+        result = segment(movie, *AXIS)
+    assert (result.exit_code, fake_models[0].calls) == (1, 0)
+    assert "Another run writes into" in result.stderr
+    assert all(path.exists() for path in left)
+    assert segment(movie, *AXIS).exit_code == 0
+    assert not any(path.exists() for path in left)
 
 
 def test_a_flat_label_image_belongs_to_the_plane_that_is_named(movie, cells):
@@ -148,6 +216,51 @@ def test_a_damaged_or_flat_file_and_wrong_words_give_one_sentence(movie, cells):
         assert sentence in segment(movie, *words).stderr, words
     tifffile.imwrite(movie / "empty.tif", np.zeros((COUNT, 60, 80), np.uint8), photometric="minisblack")
     assert "painted on none" in segment(movie, *AXIS, labels="empty.tif").stderr
+
+
+def test_planes_are_looked_at_in_tiles_by_the_rule_of_pictures(movie, cells):
+    pixels, labels = cells
+    large = np.stack([np.tile(plane, (3, 1)) for plane in pixels[:2]])
+    for name, planes, side in (("small", pixels, 10000), ("large", large, 20000)):
+        said = {"resolution": (side, side), "resolutionunit": "CENTIMETER"}
+        tifffile.imwrite(movie / f"{name}.tif", planes, photometric="minisblack", **said)
+    painted = Segmenter(settings=TUNED.with_settings(max_prompts=12, background_projection="off"))
+    for plane in (0, 3):
+        painted.add_reference(pixels[plane], labels[plane])
+    in_tiles, whole = (painted.segment(large[1], scale=scale) for scale in ("auto", "whole"))
+    assert in_tiles.record().tiling is not None
+    assert not np.array_equal(in_tiles.labels, whole.labels)
+    for words, wanted in (("--pixel-size", "1,1"), in_tiles), ((), whole):
+        result = segment(movie, *AXIS, *words, "--overwrite", reference="small.tif", targets=("large.tif",))
+        assert result.exit_code == 0, result.output
+        assert np.array_equal(tifffile.imread(movie / "out" / "large_labels.tif")[1], wanted.labels), words
+    record = read_record(movie / "out" / "large_record.json")
+    known = [record.target.pixel_size, record.references[0].image.pixel_size]
+    assert known == [PixelSize(side, side, "centimeter") for side in (0.5e-4, 1e-4)]
+    result = segment(movie, *AXIS, "--tile", "whole", reference="small.tif", targets=("large.tif",))
+    assert (result.exit_code, "--overwrite replaces it" in result.stderr) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ("--workers 2", "--workers is for sharing out pictures"),
+        ("--scheduler tcp://a:1", "--scheduler is for sharing out pictures"),
+        ("--overlay", "--overlay is for pictures"),
+        ("--points", "--points is for pictures"),
+        ("--tile small", "is no scale"),
+        ("--pixel-size 1", "is no pair of pixel sizes"),
+    ],
+)
+def test_options_that_would_do_nothing_or_make_no_sense_are_refused(movie, words, sentence):
+    result = segment(movie, *AXIS, *words.split())
+    assert (result.exit_code, sentence in result.stderr) == (2, True), result.output
+
+
+@pytest.mark.parametrize("words", ["--link", "--smooth", "--each-side 1", "--reference-plane 0"])
+def test_options_for_stacks_are_refused_for_pictures(movie, words):
+    result = segment(movie, *words.split())
+    assert (result.exit_code, "is for stacks" in result.stderr) == (2, True), result.output
 
 
 def test_without_the_option_a_stack_is_refused_with_the_way_out(movie):

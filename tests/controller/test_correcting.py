@@ -192,6 +192,21 @@ def test_alternatives_go_round_and_are_undone_and_done_again(reviewed):
     assert told[-1][0] == "as found"
 
 
+def test_a_single_reading_is_told_each_time_and_is_no_step_to_undo(reviewed, monkeypatch):
+    at = reviewed
+    told = []
+    at.desk.correcting.reading_changed.connect(lambda *words: told.append(words))
+    monkeypatch.setattr(type(at.prediction), "alternatives", lambda self: ())
+    at.desk.correcting.toggle_cluster(at.cluster_on())
+    at.press("undo")
+    at.press("alternatives")
+    at.qtbot.waitUntil(lambda: len(told) == 2, timeout=RUN_MILLISECONDS)
+    at.press("alternatives")
+    assert told[1:] == [("all other readings look the same", "")] * 2
+    assert not at.desk.session.history.can_undo
+    assert at.desk.session.history.can_redo
+
+
 def test_readings_of_one_target_are_not_shown_on_another(stacked):
     at = stacked
     told = []

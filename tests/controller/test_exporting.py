@@ -132,14 +132,14 @@ def test_labels_of_another_picture_of_that_name_are_never_replaced(accepted, tmp
 def test_titles_are_no_paths_and_no_two_files_are_one(at, tmp_path):
     pixels, labels = picture(1)
     at.paint(at.image("painted", pixels), labels)
-    images = [at.image(str(number), picture(2)[0], translate=(0, 100 * number + 100)) for number in range(6)]
-    for image, name in zip(images, ("../up", "..", "Cell", "cell", "cell/", "x" * 300), strict=True):
+    images = [at.image(str(number), picture(2)[0], translate=(0, 100 * number + 100)) for number in range(7)]
+    for image, name in zip(images, ("../up", "..", "Cell", "cell", "cell/", "x" * 300, "核" * 100), strict=True):
         image.name = name
     at.run()
     at.desk.review.accept_above(0.0)
     assert len(save(at, tmp_path / "out")) == 1
     names = sorted(path.name for path in (tmp_path / "out").glob("*.tif"))
-    expected = ("_up", "target", "Cell", "cell_2", "cell_", "x" * 100)
+    expected = ("_up", "target", "Cell", "cell_2", "cell_", "x" * 100, "核" * 33)
     assert names == sorted(f"{name}_labels.tif" for name in expected)
     assert list(tmp_path.glob("*.tif")) == []
     assert at.problems == []
@@ -209,6 +209,19 @@ def test_every_format_is_written_and_read_back(on_earth, tmp_path, format_id):
         "geojson": lambda: vector_labels(folder / "scene_labels.geojson", crs, transform, labels.shape, score),
     }
     assert (read[format_id]() != labels).sum() <= (0 if format_id != "yolo" else labels.any() * 5)
+
+
+def test_files_of_one_name_are_told_apart(at, tmp_path):
+    pixels, labels = picture(1)
+    at.paint(at.image("painted", pixels), labels)
+    for folder in "ab":
+        write_picture(tmp_path / folder / "scene.tif", picture(2)[0])
+        at.viewer.open(str(tmp_path / folder / "scene.tif"), plugin="napari")
+    at.run()
+    (said,) = save(at, tmp_path / "out", "coco")
+    assert said.endswith("2 pictures are named with their folders, as others have their names: a/scene.tif ...")
+    images = json.loads((tmp_path / "out" / "coco.json").read_text())["images"]
+    assert [one["file_name"] for one in images] == ["a/scene.tif", "b/scene.tif"]
 
 
 def coco_labels(path, shape):

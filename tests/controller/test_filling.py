@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from napari_gfsam.bridge.ours import Role
+from napari_gfsam.controller.filling import MOST_WAITING
 from napari_gfsam.session.types import PlaneKey
 from tests.controller.hands import RUN_MILLISECONDS, SHAPE, fingerprint, picture, stack
 
@@ -24,11 +25,14 @@ class Press:
 
 def click(at, layer, *position):
     """A plain click: napari goes through the callbacks of the active layer."""
-    for callback in list(layer.mouse_drag_callbacks):
-        steps = callback(layer, Press(position))
-        if steps is not None:
-            list(steps)
+    click_only(layer, *position)
     at.qtbot.waitUntil(lambda: not at.desk.filling._jobs.running, timeout=RUN_MILLISECONDS)
+
+
+def click_only(layer, *position):
+    """A click whose mask is not waited for."""
+    for callback in list(layer.mouse_drag_callbacks):
+        list(callback(layer, Press(position)) or ())
 
 
 @pytest.fixture
@@ -71,8 +75,7 @@ def test_clicks_beside_the_picture_and_after_the_end_paint_nothing(armed):
 
 def test_the_label_layer_may_be_deleted_before_and_after_the_click(armed):
     at, layer, labels, row = armed
-    for callback in list(layer.mouse_drag_callbacks):
-        list(callback(layer, Press(tuple(np.argwhere(labels)[40]))) or ())
+    click_only(layer, *np.argwhere(labels)[40])
     at.viewer.layers.remove(layer)
     assert not at.desk.filling.on
     at.qtbot.waitUntil(lambda: not at.desk.filling._jobs.running, timeout=RUN_MILLISECONDS)
@@ -80,6 +83,33 @@ def test_the_label_layer_may_be_deleted_before_and_after_the_click(armed):
     at.desk.filling.start(row)
     assert not at.desk.filling.on
     assert at.problems == []
+
+
+def test_quick_clicks_are_painted_one_after_the_other_each_with_its_label(armed):
+    at, layer, labels, _ = armed
+    filled = []
+    at.desk.filling.filled.connect(lambda: filled.append(True))
+    spots = np.argwhere(labels)[[40, -40]]
+    for value, spot in enumerate(spots, start=3):
+        layer.selected_label = value
+        click_only(layer, *spot)
+    at.qtbot.waitUntil(lambda: not at.desk.filling._jobs.running, timeout=RUN_MILLISECONDS)
+    assert filled == [True, True]
+    assert [layer.data[tuple(spot)] for spot in spots] == [3, 4]
+    layer.undo()
+    assert [layer.data[tuple(spot)] for spot in spots] == [3, 0]
+    assert at.problems == []
+
+
+def test_clicks_that_wait_are_few_and_are_forgotten_with_the_mode(armed):
+    at, layer, labels, _ = armed
+    for _ in range(MOST_WAITING + 3):
+        click_only(layer, *np.argwhere(labels)[40])
+    assert at.problems == ["32 clicks are waiting for their masks; wait until some are painted."] * 2
+    at.desk.filling.stop()
+    assert not at.desk.filling._jobs.running
+    at.qtbot.wait(100)
+    assert not layer.data.any()
 
 
 def test_a_click_on_a_plane_of_a_stack_paints_that_plane(at):
@@ -106,6 +136,29 @@ def test_labels_of_other_pixels_are_not_filled(at):
     assert fingerprint(small) == before
 
 
+def test_labels_of_several_resolutions_are_not_filled(at):
+    pixels, labels = picture(1)
+    at.image("cells", pixels)
+    pyramid = at.viewer.add_labels([labels, labels[::2, ::2]], multiscale=True, name="pyramid")
+    (row,) = at.desk.references.use(pyramid)
+    at.desk.guarded(at.desk.filling.start)(row)
+    assert "several resolutions" in at.problems[0]
+    assert not at.desk.filling.on
+    assert np.array_equal(at.desk.references.paint(row), labels)
+
+
+def test_nothing_is_filled_once_the_picture_is_moved_from_under_the_labels(at):
+    pixels, labels = picture(1)
+    image = at.image("cells", pixels)
+    mine = at.viewer.add_labels(labels, name="mine")
+    (row,) = at.desk.references.use(mine)
+    at.desk.filling.start(row)
+    image.scale = (0.5, 0.5)
+    click(at, mine, 30, 40)
+    assert ["other pixels" in sentence for sentence in at.problems] == [True]
+    assert np.array_equal(mine.data, labels)
+
+
 def test_a_label_that_the_layer_cannot_hold_is_told(at):
     pixels, labels = picture(1)
     at.image("cells", pixels)
@@ -113,8 +166,7 @@ def test_a_label_that_the_layer_cannot_hold_is_told(at):
     (row,) = at.desk.references.use(mine)
     at.desk.filling.start(row)
     mine.selected_label = 300
-    for callback in list(mine.mouse_drag_callbacks):
-        list(callback(mine, Press((30, 40))) or ())
+    click_only(mine, 30, 40)
     mine.data = labels.copy()
     at.qtbot.waitUntil(lambda: not at.desk.filling._jobs.running, timeout=RUN_MILLISECONDS)
     assert ["300" in sentence for sentence in at.problems] == [True]

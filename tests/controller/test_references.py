@@ -205,3 +205,29 @@ def test_a_layer_taken_out_and_put_back_at_once_is_not_deleted(painted):
     at.viewer.layers.append(layer)
     at.desk.tidy()
     assert len(at.desk.session.references) == 1
+
+
+def test_paint_stays_pixel_for_pixel_when_the_picture_is_scaled_after_a_run(at):
+    painted, (target,), layer = at.two_pictures()
+    at.run()
+    row = next(iter(at.desk.session.references))
+    before = at.desk.references.paint(row)
+    painted.scale = target.scale = (0.5, 0.5)
+    assert np.array_equal(at.desk.references.paint(row), before)
+    at.desk.correcting.toggle_cluster(at.cluster_on())
+    over = [at.ours(Role.REFERENCE, painted), at.ours(Role.PROPOSAL, target)]
+    over += [at.desk.ours.find(wanted) for wanted in (Role.CLUSTERS, Role.PROMPTS)]
+    assert [one.scale.tolist() for one in over] == [[0.5, 0.5]] * 4
+    assert layer is over[0]
+    assert at.problems == []
+
+
+def test_a_label_layer_of_the_person_stays_where_it_is(at):
+    pixels, labels = picture(1)
+    image = at.image("painted", pixels)
+    mine = at.viewer.add_labels(labels, name="mine")
+    (row,) = at.desk.references.use(mine)
+    before = fingerprint(mine)
+    image.scale = (0.5, 0.5)
+    assert fingerprint(mine) == before
+    assert (at.desk.references.paint(row) > 0).sum() > (labels > 0).sum()  # read where it lies

@@ -152,7 +152,7 @@ def test_accepted_planes_do_not_become_references_by_themselves(stacked):
     at.desk.review.accept_above(0.0)
     use_as_reference(at)
     assert len(at.desk.session.references) == 2
-    at.desk.references.refresh(everywhere=True)
+    at.desk.references.refresh()
     assert len(at.desk.session.references) == 2
     revert(at)
     assert len(at.desk.session.references) == 1

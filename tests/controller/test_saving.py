@@ -364,6 +364,9 @@ def test_a_dock_that_was_closed_goes_on_with_the_layers_that_are_there(at, qtbot
     at.close()
     layers = list(at.viewer.layers)
     stroke(labels, [0], [0], [0], values=1)
+    mapped = np.memmap(tmp_path / "paint", labels.data.dtype, "w+", shape=labels.data.shape)
+    mapped[:] = labels.data
+    labels.data = mapped.copy()  # numpy calls it mapped, but from no file
     again = At(at.viewer, tmp_path / "sessions", qtbot)
     assert go_on(again) == ()
     kept = [layer for layer in layers if layer.name not in ("prompts · gfsam", "clusters · gfsam")]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from napari_gfsam.controller.next_step import next_step, why_not_run
 from napari_gfsam.imaging import ImageError
 from napari_gfsam.session.picks import PlanesPick
 from tests.controller.hands import SHAPE, picture, stack
@@ -77,7 +78,10 @@ def test_planes_along_any_axis_of_four_in_the_order_shown(at):
 def test_three_dimensions_are_told_by_run_and_not_before(at):
     image, _ = at.painted_stack(3)
     at.viewer.dims.ndisplay = 3
-    assert at.desk.standing().targets == 0
+    standing = at.desk.standing()
+    assert standing.targets == 0
+    assert "switch to 2D" in next_step(standing)
+    assert why_not_run(standing) == next_step(standing)
     with pytest.raises(ImageError, match="3D"):
         at.desk.targets.planes()
     at.press("run")
@@ -85,6 +89,7 @@ def test_three_dimensions_are_told_by_run_and_not_before(at):
     assert len(at.problems) == 2
     at.desk.targets.pick(image, False)
     assert at.desk.targets.planes() == []
+    assert "tick pictures under Targets" in why_not_run(at.desk.standing())
 
 
 def test_what_is_accepted_is_not_run_again_unless_it_is_tried(at):

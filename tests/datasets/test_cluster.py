@@ -6,7 +6,9 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import Future
 from contextlib import contextmanager
+from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
@@ -14,6 +16,8 @@ import trustme
 from distributed.utils import _CollectErrorThread
 
 from napari_gfsam.datasets import Cluster, DatasetError
+from napari_gfsam.datasets.cluster import DaskWorkers
+from napari_gfsam.datasets.job import Task
 from napari_gfsam.datasets.journal import JOURNAL
 from tests.datasets import killing
 from tests.datasets.pretending import SCRIPT
@@ -143,6 +147,30 @@ def test_ctrl_c_stops_the_workers_and_a_scheduler_that_goes_away_is_one_sentence
             assert len(errors.splitlines()) == 1
         assert sorted(folder.labels()) == ["a_labels.tif", "z_labels.tif"]
         go.touch()
+
+
+class PretendClient:
+    """Workers on two machines, and what each is told about its mates with its target."""
+
+    def __init__(self, *seats: str) -> None:
+        self.seats, self.told = seats, {}
+
+    def nthreads(self):
+        return dict.fromkeys(self.seats, 1)
+
+    def submit(self, work, setup, words, *, workers, **options):
+        told = json.loads(setup)
+        self.told[workers[0]] = told["number"], told["mates"]
+        return Future()
+
+
+def test_every_worker_of_a_machine_shares_its_cores_with_all_the_others(folder, monkeypatch):
+    client = PretendClient(*(f"tcp://one:{port}" for port in range(4)), "tcp://other:1")
+    monkeypatch.setattr("napari_gfsam.datasets.cluster._connect", lambda cluster: (client, {}))
+    crew = DaskWorkers(folder.plan, Cluster("tcp://one:8786"), "run")
+    for message in islice(crew.messages(), 5):
+        crew.give(message.seat, Task(0, "a.tif", "a"))
+    assert client.told == {f"tcp://one:{port}": (port, 4) for port in range(4)} | {"tcp://other:1": (0, 1)}
 
 
 def test_a_scheduler_that_is_not_there_is_one_sentence(folder, monkeypatch):

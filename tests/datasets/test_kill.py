@@ -6,6 +6,7 @@ import signal
 import psutil
 import pytest
 
+from napari_gfsam.datasets.begun import BEGUN
 from napari_gfsam.datasets.journal import JOURNAL
 from napari_gfsam.datasets.tables import SUMMARY
 from tests.datasets import killing
@@ -33,6 +34,23 @@ def test_a_run_that_is_killed_goes_on_to_the_same_files(folder, workers):
         key: record | {"references": 0} for key, record in whole[1].items()
     }
     assert not [path for path in out.iterdir() if path.name.endswith((".tmp", ".jsonl"))]
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("fake_models")
+def test_a_target_that_kills_the_process_is_done_apart_and_fails_alone(folder):
+    folder.targets("a", "deadly", "z")
+    out, notes = folder.path / "out", folder.path / "out" / BEGUN
+    with killing.running(COMMAND, words(folder, "out")) as process:
+        process.communicate(timeout=killing.WAIT_SECONDS)
+    assert process.returncode == -signal.SIGKILL
+    report = folder.run()
+    assert (report.done + report.skipped, report.failed) == (2, 1)
+    assert folder.states()["deadly"] == "failed"
+    (told,) = (row.error for row in folder.rows if row.error)
+    assert "deadly.tif: the worker that had it ended twice (the last time: it was killed by signal 9)" in told
+    assert told in (out / SUMMARY).read_text()
+    assert notes.read_text().count("\n") == 1, "the next run keeps it apart, too"
 
 
 def test_ctrl_c_ends_all_processes_and_keeps_what_is_done(folder):

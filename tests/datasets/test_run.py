@@ -5,14 +5,20 @@ import errno
 import os
 from dataclasses import replace
 
+import numpy as np
 import pytest
+import tifffile
 from filelock import FileLock
 
 from napari_gfsam.datasets import DatasetError, Found, Plan, find_pictures, segment_files
-from napari_gfsam.datasets.outputs import sweep
+from napari_gfsam.datasets.outputs import output_paths, sweep
 from napari_gfsam.datasets.run import LOCK
 from napari_gfsam.datasets.threads import threads_of
-from napari_gfsam.io.writers import OutputError
+from napari_gfsam.imaging import PixelRecipe
+from napari_gfsam.io.readers import read_labels
+from napari_gfsam.io.writers import OutputError, beside
+from tests.fakes import disc_picture
+from tests.io.files import ome_zarr
 
 pytestmark = pytest.mark.usefixtures("fake_models")
 
@@ -46,8 +52,6 @@ def test_an_answer_depends_neither_on_order_nor_on_company(folder):
 
 def test_plans_survive_the_way_to_a_worker(folder):
     import json
-
-    from napari_gfsam.imaging import PixelRecipe
 
     plan = replace(folder.plan, recipe=PixelRecipe(intensity="range", limits=((0, 9),)), label_format="png").placed()
     assert Plan.from_dict(json.loads(json.dumps(plan.as_dict()))) == plan
@@ -102,12 +106,43 @@ def test_a_full_disk_ends_the_run_and_leaves_no_half_file(folder, monkeypatch):
 def test_what_was_cut_by_a_kill_is_swept_away_and_nothing_else(folder):
     out = folder.path / "out"
     out.mkdir()
-    mine = [".a_labels.tif.123.tmp", ".a_overlay.png.1.tmp", ".a_record.json.99.tmp"]
+    mine = [".a_labels.tif.123.tmp", ".a_instances.tif.123.tmp", ".a_overlay.png.1.tmp", ".a_record.json.99.tmp"]
+    for name in ("a", "核" * 70):
+        for path in output_paths(out, name, "tiff", overlay=True).all:
+            with beside(path) as hidden:
+                hidden.touch()
+            mine += [hidden.name, hidden.with_suffix(".old").name]
+            path.unlink()
     others = [".a.tif.123.tmp", "a_labels.tif.123.tmp", ".notes"]
     for name in mine + others:
         (out / name).touch()
     sweep(out)
     assert names(folder) == sorted(others)
+
+
+def test_a_damaged_zarr_of_labels_is_made_again(folder):
+    folder.targets("a", "b")
+    plan, targets = replace(folder.plan, label_format="zarr"), [folder.path / "in"]
+    assert segment_files(plan, targets).done == 2
+    chunk = folder.path / "out" / "a_labels.zarr" / "0.0"
+    whole = chunk.read_bytes()
+    chunk.write_bytes(whole[:10])
+    report = segment_files(plan, targets)
+    assert (report.done, report.skipped, report.failed) == (1, 1, 0)
+    assert chunk.read_bytes() == whole
+
+
+def test_channels_of_a_zarr_are_read_by_tile_as_those_of_a_tiff(folder, monkeypatch):
+    channels = np.moveaxis(disc_picture(10, (60, 80), 3)[0], 2, 0).astype(np.uint16) * 100
+    tifffile.imwrite(folder.path / "a.tif", channels, metadata={"axes": "CYX"}, ome=True)
+    ome_zarr(folder.path / "b.zarr", channels[None, :, None], "tczyx")
+    plan = replace(folder.plan, scale=64)
+    assert segment_files(plan, [folder.path / "a.tif"]).done == 1
+    monkeypatch.setattr("napari_gfsam.io.large.LARGE_BYTES", 1)
+    assert segment_files(plan, [folder.path / "b.zarr"]).done == 1
+    found = [read_labels(folder.path / "out" / f"{name}_labels.tif") for name in "ab"]
+    assert found[0].any()
+    np.testing.assert_array_equal(*found)
 
 
 def test_a_folder_that_cannot_be_written(folder, monkeypatch):

@@ -8,6 +8,7 @@ from io import BytesIO
 
 import numpy as np
 import tifffile
+import zarr
 from PIL import Image
 
 
@@ -37,6 +38,17 @@ def png_16_bit_colour(array: np.ndarray) -> bytes:
 
     header = struct.pack(">IIBBBBB", width, height, 16, 2, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
+def ome_zarr(path, pixels: np.ndarray, axes: str, version: str = "0.4"):
+    """Write an image of one level, and nothing under the name that such levels mostly have."""
+    group = zarr.open_group(str(path), mode="w", zarr_format=3 if version == "0.5" else 2)
+    group.create_array("full", data=pixels, chunks=tuple(min(size, 32) for size in pixels.shape))
+    image = {"datasets": [{"path": "full"}], "axes": [{"name": name} for name in axes]}
+    if version == "0.3":
+        image["axes"] = list(axes)
+    group.attrs.update({"ome": {"multiscales": [image]}} if version == "0.5" else {"multiscales": [image]})
+    return path
 
 
 KINDS = {

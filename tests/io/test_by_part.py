@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import rasterio
 import tifffile
+import zarr
 
 from napari_gfsam.imaging import ArraySource, PictureSource
 from napari_gfsam.imaging.source import whole_of
@@ -89,8 +90,10 @@ def test_small_stacks_and_palettes_are_read_whole(tmp_path, monkeypatch):
     assert large_source(tmp_path / "small.tif") is None
     monkeypatch.setattr("napari_gfsam.io.large.LARGE_BYTES", 1)
     tifffile.imwrite(tmp_path / "stack.tif", np.stack([pixels] * 3), photometric="minisblack")
+    tifffile.imwrite(tmp_path / "packed.tif", np.stack([pixels] * 3), photometric="minisblack", compression="zlib")
     tifffile.imwrite(tmp_path / "palette.tif", pixels, photometric="palette", colormap=np.zeros((3, 256), np.uint16))
     assert large_source(tmp_path / "stack.tif") is None
+    assert large_source(tmp_path / "packed.tif") is None
     assert large_source(tmp_path / "palette.tif") is None
     np.testing.assert_array_equal(whole_of(open_labels(tmp_path / "palette.tif")), pixels)
     tifffile.imwrite(tmp_path / "colour.tif", np.zeros((4, 4, 3), np.uint8), photometric="rgb")
@@ -105,6 +108,24 @@ def test_a_damaged_file_is_said(tmp_path, all_large):
     (tmp_path / "a.tif").write_bytes(content[:2000] + bytes(len(content) - 4000) + content[-2000:])
     with pytest.raises(ImageFileError, match="damaged"):
         whole_of(open_labels(tmp_path / "a.tif"))
+
+
+@pytest.mark.parametrize("large", [True, False])
+def test_a_damaged_chunk_is_said(tmp_path, monkeypatch, large):
+    path = tmp_path / "a.zarr"
+    write_label_source(path, ArraySource(numbers((600, 600))))
+    (path / "1.1").write_bytes((path / "1.1").read_bytes()[:20])
+    monkeypatch.setattr("napari_gfsam.io.large.LARGE_BYTES", 1 if large else 2**28)
+    with pytest.raises(ImageFileError, match="damaged"):
+        whole_of(open_labels(path))
+
+
+def test_a_zarr_of_no_labels_is_said(tmp_path):
+    zarr.save_array(str(tmp_path / "a.zarr"), np.zeros((5, 6, 3), np.uint8))
+    zarr.save_array(str(tmp_path / "b.zarr"), np.full((5, 6), -1))
+    for name in ("a.zarr", "b.zarr"):
+        with pytest.raises(ImageFileError, match=r"no label image|negative ids"):
+            open_labels(tmp_path / name)
 
 
 @pytest.mark.parametrize("by_part", [True, False])

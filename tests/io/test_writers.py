@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from PIL import Image
 from napari_gfsam.io.readers import read_image, read_labels
 from napari_gfsam.io.writers import (
     OutputError,
+    beside,
     is_ours,
     write_bytes,
     write_json,
@@ -111,6 +113,25 @@ def test_a_failure_keeps_the_old_file_and_leaves_no_half_one(tmp_path, monkeypat
         write_text(path, "new")
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("name", ["x" * 255, "\U0001f600" * 63 + ".t"], ids=["ascii", "emoji"])
+def test_every_legal_name_can_be_written(tmp_path, name):
+    write_text(tmp_path / name, "whole")
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [(name, "whole")]
+    (tmp_path / name).unlink()
+    for text in ("old", "new"):
+        with beside(tmp_path / name) as hidden:
+            write_text(hidden / "in", text)
+    assert [path.relative_to(tmp_path) for path in tmp_path.rglob("*")] == [Path(name), Path(name, "in")]
+    assert (tmp_path / name / "in").read_text() == "new"
+
+
+def test_two_long_names_never_share_a_hidden_place(tmp_path):
+    with beside(tmp_path / f"a{'x' * 240}_labels.tif") as one, beside(tmp_path / f"b{'x' * 240}_labels.tif") as other:
+        assert one != other
+        one.touch()
+        other.touch()
 
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path):

@@ -4,8 +4,11 @@ import gc
 from typing import TYPE_CHECKING
 
 import pytest
+from napari.components import ViewerModel
 from qtpy.QtCore import QCoreApplication, QEvent
 from qtpy.QtWidgets import QApplication
+
+from tests.controller.hands import At
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,3 +29,11 @@ def no_leaks(qapp: QApplication) -> Iterator[None]:
     if our_widgets():
         gc.collect()
     assert our_widgets() == []
+
+
+@pytest.fixture
+def at(qtbot, tmp_path, fake_models) -> Iterator[At]:
+    """A desk for panels to be connected to, in a viewer without a window, and hands for it."""
+    made = At(ViewerModel(), tmp_path / "sessions", qtbot)
+    yield made
+    made.close()

@@ -51,6 +51,17 @@ def test_cancel_is_there_while_something_runs(qtbot, run):
     assert run._line.isHidden()
 
 
+def test_what_else_is_told_hides_no_run(run):
+    run.show_line("Exporting 1 of 3")
+    assert run._line.isVisible()
+    assert not button(run, "Cancel").isVisible()
+    run.show_progress(progress(2, 9))
+    run.show_line("Exporting 2 of 3")
+    assert run._line.text() == "Exporting 2 of 3"
+    assert button(run, "Cancel").isVisible()
+    assert run._bar.isVisible()
+
+
 @pytest.mark.parametrize(
     ("k", "n", "words"),
     [

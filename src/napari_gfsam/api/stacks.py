@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from napari_gfsam.api.prediction import Prediction
     from napari_gfsam.api.reference import Reference
+    from napari_gfsam.api.scale import PixelSizes, Scale
     from napari_gfsam.api.segmenter import Segmenter
     from napari_gfsam.api.tiles.prediction import TiledPrediction
     from napari_gfsam.core.arrays import LabelArray
@@ -49,6 +50,8 @@ class StackPlan:
         Whether decisions are made steady along the axis (`imaging.smoothing.smooth_planes`).
     link
         Whether objects are numbered through the stack (`imaging.linking.link_planes`).
+    scale, pixels
+        Whether planes are looked at in tiles, as in `Segmenter.segment`; decided from the paint that serves a plane.
     """
 
     axis: int = 0
@@ -56,6 +59,8 @@ class StackPlan:
     each_side: int = EACH_SIDE
     smooth: bool = False
     link: bool = False
+    scale: Scale = "auto"
+    pixels: PixelSizes | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -126,7 +131,7 @@ def segment_stack(
     *,
     painting: Painting | None = None,
     recipe: PixelRecipe | None = None,
-    name: str = "stack",
+    record: InputRecord | None = None,
 ) -> Generator[PlaneOutcome, None, None]:
     """Segment the planes of a stack, each with the painted planes nearest to it.
 
@@ -148,8 +153,8 @@ def segment_stack(
         Class names, the label to ignore and the region that is painted fully, for all painted planes.
     recipe
         How the values of a plane become RGB; it speaks of a plane, not of the stack.
-    name
-        Of the stack in run records.
+    record
+        Name and pixel size of the stack for run records, when it came from a file.
 
     Yields
     ------
@@ -164,7 +169,7 @@ def segment_stack(
         If the stack has no such axis or plane, or its planes differ in size.
     """
     plan = plan or StackPlan()
-    planes = _Planes(stack, plan.axis, recipe or PixelRecipe(), name)
+    planes = _Planes(stack, plan, recipe or PixelRecipe(), record or InputRecord("stack", ""))
     wanted = planes.checked(range(planes.count) if plan.planes is None else plan.planes)
     painted = _painted(segmenter, planes, references, painting or Painting())
     if not painted and not segmenter.references:
@@ -183,13 +188,14 @@ class _Planes:
         If the stack has no such axis.
     """
 
-    def __init__(self, stack: Any, axis: int, recipe: PixelRecipe, name: str) -> None:
-        shape = tuple(stack.shape)
+    def __init__(self, stack: Any, plan: StackPlan, recipe: PixelRecipe, record: InputRecord) -> None:
+        shape, axis = tuple(stack.shape), plan.axis
         if len(shape) < 3 or not -len(shape) <= axis < len(shape):
             raise ValueError(
                 f"A stack has three axes or more and its planes lie along one of them, not {axis} of {shape}."
             )
-        self._stack, self._axis, self.recipe, self._name = stack, axis % len(shape), recipe, name
+        self._stack, self._axis, self._plan, self._record = stack, axis % len(shape), plan, record
+        self.recipe = recipe
         self.count = int(shape[self._axis])
 
     def checked(self, planes: Iterable[int]) -> list[int]:
@@ -197,14 +203,15 @@ class _Planes:
         wanted = sorted({int(plane) for plane in planes})
         for plane in wanted[:1] + wanted[-1:]:
             if not 0 <= plane < self.count:
-                raise ValueError(f"{self._name} has planes 0 to {self.count - 1}, not {plane}.")
+                raise ValueError(f"{self._record.name} has planes 0 to {self.count - 1}, not {plane}.")
         return wanted
 
     def target(self, plane: int) -> Target:
         """Read a plane."""
         pixels = np.asarray(self._stack[(slice(None),) * self._axis + (plane,)])
-        record = InputRecord(f"{self._name} [{plane}]", array_hash(pixels), pixels.shape)
-        return Target(pixels, self.recipe, record, scale="whole")
+        name = f"{self._record.name} [{plane}]"
+        record = replace(self._record, name=name, content_hash=array_hash(pixels), shape=pixels.shape)
+        return Target(pixels, self.recipe, record, self._plan.scale, self._plan.pixels)
 
 
 def _painted(

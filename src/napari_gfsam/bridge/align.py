@@ -7,15 +7,18 @@ covers exactly the extent of the image, so its shape says all.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Sequence
 
+    from napari.components import ViewerModel
     from napari.layers import Layer
     from numpy.typing import NDArray
 
@@ -75,6 +78,30 @@ def grid_of(layer: Layer, shape: Shape | None = None) -> Grid:
     linear, offset = _world_of(layer)
     factors = _factors(layer, shape)
     return Grid(linear * factors, offset + linear @ ((factors - 1) / 2))
+
+
+def viewer_grid(viewer: ViewerModel, layer: Layer, shape: Shape | None = None) -> Grid:
+    """Return the same in the units of the viewer (of its last axes): what sliders, camera and pointer are in."""
+    grid, sizes = grid_of(layer, shape), unit_sizes(viewer, layer)
+    return Grid(grid.linear / sizes[:, None], grid.offset / sizes)
+
+
+def data_at(viewer: ViewerModel, layer: Layer, world: Sequence[float]) -> FloatArray:
+    """Return the (n,) position in a layer's own pixels of a position in the viewer, such as that of the pointer.
+
+    (napari's own `Layer.world_to_data` takes positions in the layer's units.)
+    """
+    position = np.asarray(world, dtype=np.float64)[-layer.ndim :]
+    return np.asarray(layer.world_to_data(position * unit_sizes(viewer, layer)[-len(position) :]))
+
+
+def unit_sizes(viewer: ViewerModel, layer: Layer) -> FloatArray:
+    """Return how many of the layer's units make one of the viewer's, along each axis (1 in a napari without)."""
+    units = getattr(viewer.dims, "units", None)
+    if units is None or len(units) < layer.ndim:
+        return np.ones(layer.ndim)
+    pairs = zip(units[-layer.ndim :], layer.units, strict=True)
+    return np.array([_in_base_units(shown) / _in_base_units(own) for shown, own in pairs])
 
 
 def lies_over(other: Layer, layer: Layer, shape: Shape | None = None) -> bool:
@@ -154,6 +181,28 @@ def empty_labels(shape: Shape, *, highest: int = 255, folder: Path | None = None
     return np.lib.format.open_memmap(folder / f"{uuid4().hex}.npy", mode="w+", dtype=dtype, shape=shape)
 
 
+def widened(data: NDArray[np.unsignedinteger[Any]], highest: int) -> NDArray[np.unsignedinteger[Any]]:
+    """Return class ids in an array that holds higher ones too: in a file of its own if they were in one.
+
+    Parameters
+    ----------
+    data
+        Made by `empty_labels`. Its file is deleted, if the system allows it.
+    highest
+        Highest class id; errors as in `empty_labels`.
+    """
+    # An array mapped from no file (what numpy computes from a mapped one) is in memory.
+    name = getattr(data, "filename", None)
+    wide = empty_labels(data.shape, highest=highest, folder=None if name is None else Path(name).parent)
+    for place in np.ndindex(data.shape[:-2]):  # planes with nothing in them take no room
+        if data[place].any():
+            wide[place] = data[place]
+    if name is not None:
+        with suppress(OSError):  # in use on Windows
+            Path(name).unlink()
+    return wide
+
+
 def aligned_plane(
     layer: Layer, plane: PlaneKey, *, name: str, shape: Shape, size: tuple[int, int] | None = None
 ) -> Kwargs:
@@ -216,6 +265,10 @@ def on_plane(plane: PlaneKey, points: FloatArray) -> NDArray[np.bool_]:
     other = [axis for axis, place in enumerate(plane.index) if place >= 0]
     places = np.asarray(points, dtype=np.float64).reshape(-1, len(plane.index))[:, other]
     return np.asarray((np.round(places) == np.asarray(plane.index)[other]).all(axis=1))
+
+
+def _in_base_units(unit: Any) -> float:
+    return float((1 * unit).to_base_units().magnitude)
 
 
 def _world_of(layer: Layer) -> tuple[FloatArray, FloatArray]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_gfsam.bridge.align import points_yx
+from napari_gfsam.bridge.align import data_at, points_yx
 from napari_gfsam.bridge.view import camera_of
 
 if TYPE_CHECKING:
@@ -91,11 +91,13 @@ def _nothing() -> None:
     return None
 
 
-def plane_yx(layer: Layer, plane: PlaneKey, world: tuple[float, ...]) -> tuple[float, float]:
+def plane_yx(viewer: ViewerModel, layer: Layer, plane: PlaneKey, world: tuple[float, ...]) -> tuple[float, float]:
     """Return where in a plane (row, column; perhaps outside it) a world position is, such as that of the cursor.
 
     Parameters
     ----------
+    viewer
+        The viewer.
     layer
         A layer of ours in label space (class labels, clusters, prompts).
     plane
@@ -103,13 +105,13 @@ def plane_yx(layer: Layer, plane: PlaneKey, world: tuple[float, ...]) -> tuple[f
     world
         One number an axis of the viewer.
     """
-    y, x = points_yx(plane, np.asarray(layer.world_to_data(world)))[0]
+    y, x = points_yx(plane, data_at(viewer, layer, world))[0]
     return float(y), float(x)
 
 
-def label_at(layer: Layer, world: tuple[float, ...]) -> int:
+def label_at(viewer: ViewerModel, layer: Layer, world: tuple[float, ...]) -> int:
     """Return the label of a Labels layer at a world position, 0 outside it."""
-    place = np.round(np.asarray(layer.world_to_data(world))).astype(np.int64)
+    place = np.round(data_at(viewer, layer, world)).astype(np.int64)
     inside = ((place >= 0) & (place < layer.data.shape)).all()
     return int(layer.data[tuple(place)]) if inside else 0
 

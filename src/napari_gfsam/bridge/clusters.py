@@ -163,7 +163,7 @@ class ClustersLayer:
         layer = self.layer
         if layer is None or self._table is None:
             return None
-        return self._table.id_of(label_at(layer, world))
+        return self._table.id_of(label_at(self._ours.viewer, layer, world))
 
     def _make(self, **kwargs: Any) -> Any:
         from napari.layers import Labels

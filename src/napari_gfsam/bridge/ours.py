@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from psygnal import Signal
 
-from napari_gfsam.bridge.align import MEMORY_BYTES, aligned_plane, labels_over, plane_array, shape_of
-from napari_gfsam.bridge.identity import facts_of, layer_id, mark, our_layers, role
+from napari_gfsam.bridge.align import MEMORY_BYTES, labels_over, plane_array, shape_of
+from napari_gfsam.bridge.anchors import Anchors, Place
+from napari_gfsam.bridge.identity import facts_of, find_layer, layer_id, mark, our_layers, role
 from napari_gfsam.bridge.looks import class_colormap, class_names, contour_of
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from napari.layers import Labels, Layer
     from numpy.typing import NDArray
 
-    from napari_gfsam.bridge.align import Kwargs, Shape
+    from napari_gfsam.bridge.align import Shape
     from napari_gfsam.session.types import ClassRow, PlaneKey
 
 
@@ -58,7 +59,6 @@ LOOKS: dict[Role, dict[str, Any]] = {
     Role.PROPOSAL: {"opacity": 0.45},
     Role.INSTANCES: {"opacity": 0.5},
 }
-TRANSFORMS = ("affine", "scale", "rotate", "shear", "translate", "units", "axis_labels")
 
 
 class OurLayers:
@@ -86,6 +86,8 @@ class OurLayers:
         self.rows: tuple[ClassRow, ...] = ()
         self._folder = folder
         self._hidden: list[str] = []
+        self._anchors = Anchors()
+        self._hold_all()
         viewer.layers.events.removed.connect(self._on_removed)
 
     def find(self, wanted: Role, source: str = "") -> Any:
@@ -96,7 +98,7 @@ class OurLayers:
         return None
 
     def labels(self, wanted: Role, over: Layer, source: str, shape: Shape | None = None) -> Labels:
-        """Return the class label layer of a role over a source, made (empty) if it is not there.
+        """Return the class label layer of a role over a source, in its place, made (empty) if it is not there.
 
         Parameters
         ----------
@@ -112,6 +114,8 @@ class OurLayers:
         layer = self.find(wanted, source)
         if layer is None:
             layer = self.add_labels(wanted, over, source, shape)
+        else:
+            self.hold(layer, Place(over, shape_of(layer)))
         return layer
 
     def add_labels(self, wanted: Role, over: Layer, source: str, shape: Shape | None = None) -> Labels:
@@ -134,8 +138,13 @@ class OurLayers:
         return layer
 
     def put(self, layer: Layer, wanted: Role, *, over: Layer | None = None, source: str = "") -> None:
-        """Take a new layer into the viewer as ours, in its place in the list; what is selected stays selected."""
-        mark(layer, wanted.value, source=source)
+        """Take a new layer into the viewer as ours, in its place in the list; what is selected stays selected.
+
+        One over a picture lies over it from now on, wherever that goes.
+        """
+        mark(layer, wanted.value, source=source, over="" if over is None else layer_id(over))
+        if over is not None:
+            self.hold(layer, Place(over, shape_of(layer)))
         selection = self.viewer.layers.selection
         selected = set(selection)
         with selection.events.blocker_all():  # napari selects what is new; undone unseen, its controls stay as they are
@@ -169,19 +178,20 @@ class OurLayers:
         pixels
             (h, w) in the order in which the plane shows its axes; another size than the plane's is stretched over it.
         """
-        kwargs = aligned_plane(over, plane, name=f"{wanted.value} · gfsam", shape=shape, size=pixels.shape)
+        place = Place(over, shape, plane, pixels.shape)
         data = np.ascontiguousarray(plane_array(plane, pixels))
         layer, visible = self.followed(wanted, len(plane.index))
         if layer is None:
-            layer = make(data=data, **kwargs, visible=visible)
+            layer = make(data=data, **place.kwargs(f"{wanted.value} · gfsam"), visible=visible)
             self.put(layer, wanted)
+            self.hold(layer, place)
         else:
             self.lift(layer, over)
             if layer.data.shape == data.shape and layer.data.dtype == data.dtype:
                 layer.data[...] = data
             else:
                 layer.data = data
-            move(layer, kwargs)
+            self.hold(layer, place)
             layer.refresh()
         return layer
 
@@ -196,6 +206,10 @@ class OurLayers:
         visible = bool(layer.visible)
         self.remove(wanted)
         return None, visible
+
+    def hold(self, layer: Layer, place: Place) -> None:
+        """Put a layer of ours in its place over a picture and keep it there when a person moves the picture."""
+        self._anchors.hold(layer, place)
 
     def lift(self, layer: Layer, over: Layer) -> None:
         """Move a layer of ours above its target, if the target was added later or was moved above it."""
@@ -231,8 +245,17 @@ class OurLayers:
                 layer.visible = True
 
     def close(self) -> None:
-        """Stop listening to the viewer; the layers stay."""
+        """Stop listening to the viewer and its layers; they stay."""
         self.viewer.layers.events.removed.disconnect(self._on_removed)
+        self._anchors.close()
+
+    def _hold_all(self) -> None:
+        """Keep what is there since an earlier time over its pictures, which may have been moved meanwhile."""
+        for wanted in OVER_SOURCE:
+            for layer in our_layers(self.viewer, wanted):
+                over = find_layer(self.viewer, str(facts_of(layer).get("over", "")))
+                if over is not None and over.ndim == layer.ndim:
+                    self.hold(layer, Place(over, shape_of(layer)))
 
     def _folder_for(self, shape: Shape) -> Path | None:
         """Ask for the folder only where an array may need it."""
@@ -254,18 +277,6 @@ class OurLayers:
         layer.features = {"index": list(names), "class": list(names.values())}
 
     def _on_removed(self, event: Any) -> None:
+        self._anchors.let_go(event.value)
         if role(event.value) in ROLES:
             self.removed.emit(event.value)
-
-
-def move(layer: Layer, kwargs: Kwargs) -> None:
-    """Give a layer other transforms (those of `align`'s keyword arguments); the same ones cost nothing."""
-    for name in TRANSFORMS:
-        if not _same(getattr(layer, name), kwargs[name]):
-            setattr(layer, name, kwargs[name])
-
-
-def _same(now: Any, wanted: Any) -> bool:
-    if isinstance(wanted, np.ndarray):
-        return bool(np.array_equal(np.asarray(getattr(now, "affine_matrix", now)), wanted))
-    return bool(now == wanted)

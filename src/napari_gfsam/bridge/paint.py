@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from napari_gfsam.bridge.align import grid_of, lies_over, shape_of
-from napari_gfsam.bridge.planes import layer_of, unit_sizes
+from napari_gfsam.bridge.align import lies_over, shape_of, viewer_grid
+from napari_gfsam.bridge.planes import layer_of
 from napari_gfsam.session.types import PlaneKey
 
 if TYPE_CHECKING:
@@ -60,6 +60,14 @@ def paint_on(viewer: ViewerModel, labels: Labels, source: LayerSource, plane: Pl
     return _sampled(data, shape_of(labels), path, source.plane_shape(plane))
 
 
+def labels_painted(changes: Any) -> set[int]:
+    """Return the labels that a stroke painted, from the value of the ``paint`` event of a Labels layer."""
+    try:
+        return {int(label) for change in changes for label in np.unique(change[-1])}
+    except (TypeError, IndexError, ValueError):  # another napari
+        return set()
+
+
 def _without(entries: tuple[int, ...], axis: int) -> tuple[int, ...]:
     return (*entries[:axis], *entries[axis + 1 :])
 
@@ -89,13 +97,13 @@ def _sampled(data: Any, shape: Shape, path: _Path, size: tuple[int, int]) -> NDA
 
 def _path(viewer: ViewerModel, labels: Layer, layer: Layer, source: LayerSource, plane: PlaneKey) -> _Path:
     """Return how a plane runs through the label layer's pixels."""
-    own, grid = grid_of(labels), grid_of(layer, source.shape)
+    own, grid = viewer_grid(viewer, labels), viewer_grid(viewer, layer, source.shape)
     rows, columns = plane.axes_yx
     corner = np.maximum(np.asarray(plane.index, dtype=np.float64), 0)
     corners = np.stack([corner, corner + np.eye(layer.ndim)[rows], corner + np.eye(layer.ndim)[columns]])
     world = np.tile(np.asarray(viewer.dims.point, dtype=np.float64), (3, 1))
-    world[:, -layer.ndim :] = grid.to_world(corners) / unit_sizes(viewer, layer)
-    first, below, beside = own.from_world(world[:, -labels.ndim :] * unit_sizes(viewer, labels))
+    world[:, -layer.ndim :] = grid.to_world(corners)
+    first, below, beside = own.from_world(world[:, -labels.ndim :])
     return first, below - first, beside - first
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_gfsam.bridge.align import grid_of
+from napari_gfsam.bridge.align import grid_of, unit_sizes
 from napari_gfsam.bridge.identity import find_layer
 from napari_gfsam.bridge.sources import axis_word
 from napari_gfsam.imaging import ImageError
@@ -155,6 +155,13 @@ def show_plane(viewer: ViewerModel, source: LayerSource, plane: PlaneKey) -> Non
         raise ImageError(f"napari cannot show this plane of {source.name!r}: its axes are rotated into each other.")
 
 
+def give_slider(viewer: ViewerModel, layer: Layer, axis: int) -> None:
+    """Turn the view where an axis of a layer, such as that of its channels, is shown as rows or columns."""
+    if axis in displayed_axes(viewer, layer):
+        moved = viewer.dims.ndim - layer.ndim + axis
+        viewer.dims.order = (moved, *(other for other in viewer.dims.order if other != moved))
+
+
 def _places(viewer: ViewerModel, layer: Layer, source: LayerSource, axes_yx: tuple[int, int]) -> dict[int, float]:
     """Return where the sliders stand along the other axes, in label space: what napari slices."""
     other = [axis for axis in range(layer.ndim) if axis not in axes_yx]
@@ -183,19 +190,6 @@ def _slicing(viewer: ViewerModel, layer: Layer, source: LayerSource, other: list
     inverse = grid_of(layer, source.shape).inverse
     slicing = (inverse.linear * unit_sizes(viewer, layer))[np.ix_(other, other)]
     return slicing, inverse.offset[other]
-
-
-def unit_sizes(viewer: ViewerModel, layer: Layer) -> FloatArray:
-    """Return how many of the layer's units make one of the viewer's, along each axis (1 in a napari without)."""
-    units = getattr(viewer.dims, "units", None)
-    if units is None or len(units) < layer.ndim:
-        return np.ones(layer.ndim)
-    pairs = zip(units[-layer.ndim :], layer.units, strict=True)
-    return np.array([_in_base_units(shown) / _in_base_units(own) for shown, own in pairs])
-
-
-def _in_base_units(unit: Any) -> float:
-    return float((1 * unit).to_base_units().magnitude)
 
 
 def _order_showing(viewer: ViewerModel, layer: Layer, plane: PlaneKey) -> tuple[int, ...]:

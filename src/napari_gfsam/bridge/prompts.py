@@ -13,7 +13,8 @@ import numpy as np
 from napari.utils.notifications import show_info
 from psygnal import Signal
 
-from napari_gfsam.bridge.align import aligned, grid_of, on_plane, points_nd, points_yx
+from napari_gfsam.bridge.align import data_at, on_plane, points_nd, points_yx, viewer_grid
+from napari_gfsam.bridge.anchors import Place
 from napari_gfsam.bridge.clicks import Listener, on_click, plane_yx, zoom_of
 from napari_gfsam.bridge.looks import (
     STATUS_WORDS,
@@ -22,7 +23,7 @@ from napari_gfsam.bridge.looks import (
     status_sizes,
     status_symbols,
 )
-from napari_gfsam.bridge.ours import Role, move
+from napari_gfsam.bridge.ours import Role
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -92,14 +93,14 @@ class PromptsLayer:
         table
             The prompts, in image points of the plane.
         """
-        kwargs = aligned(over, name=f"{Role.PROMPTS.value} · gfsam", shape=shape)
+        place = Place(over, shape)
         self._shown = _Shown(plane, table, max(shape[axis] for axis in plane.axes_yx) / SHARE_OF_SIDE)
         layer, visible = self._ours.followed(Role.PROMPTS, len(shape))
         if layer is None:
-            layer = self._make(kwargs, visible)
+            layer = self._make(place.kwargs(f"{Role.PROMPTS.value} · gfsam"), visible)
         else:
             self._ours.lift(layer, over)
-            move(layer, kwargs)
+        self._ours.hold(layer, place)
         self._listener.listen(layer)
         self._write(layer)
 
@@ -121,10 +122,10 @@ class PromptsLayer:
 
     def at(self, world: tuple[float, ...]) -> PointId | None:
         """Return the point at a world position (such as ``viewer.cursor.position``), or ``None``."""
-        layer = self.layer
-        if layer is None or self._shown is None or not on_plane(self._shown.plane, layer.world_to_data(world))[0]:
+        layer, shown, viewer = self.layer, self._shown, self._ours.viewer
+        if layer is None or shown is None or not on_plane(shown.plane, data_at(viewer, layer, world))[0]:
             return None
-        return self.nearest(plane_yx(layer, self._shown.plane, world), self._reach(layer))
+        return self.nearest(plane_yx(viewer, layer, shown.plane, world), self._reach(layer))
 
     def nearest(self, yx: tuple[float, float], radius: float) -> PointId | None:
         """Return the nearest point within a radius in pixels of the plane, or ``None``."""
@@ -203,8 +204,9 @@ class PromptsLayer:
         shown = self._shown
         if shown is None:
             return 0.0
-        sides = np.linalg.norm(grid_of(layer).linear, axis=0)[list(shown.plane.axes_yx)]
-        on_screen = float(sides.mean()) * zoom_of(self._ours.viewer)
+        viewer = self._ours.viewer
+        sides = np.linalg.norm(viewer_grid(viewer, layer).linear, axis=0)[list(shown.plane.axes_yx)]
+        on_screen = float(sides.mean()) * zoom_of(viewer)
         drawn = np.clip(shown.size * on_screen, *SCREEN_PIXELS)
         return float(drawn / 2 + REACH) / on_screen
 

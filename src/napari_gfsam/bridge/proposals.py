@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_gfsam.bridge.align import widened
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -38,8 +40,9 @@ def write_planes(
 ) -> None:
     """Write planes as `write_plane` does, and draw once."""
     for plane, labels in planes:
-        if int(labels.max(initial=0)) > np.iinfo(layer.data.dtype).max:
-            layer.data = layer.data.astype(np.uint16)
+        highest = int(labels.max(initial=0))
+        if highest > np.iinfo(layer.data.dtype).max:
+            layer.data = widened(layer.data, highest)
         plane.put(layer.data, labels)
     if draw:
         layer.refresh()
@@ -88,7 +91,9 @@ def paint_mask(layer: Labels, plane: PlaneKey, mask: BoolArray, value: int) -> N
     upright = mask if plane.axes_yx[0] < plane.axes_yx[1] else mask.T
     within = iter(np.nonzero(upright))
     count = int(mask.sum())
-    layer.data_setitem(tuple(next(within) if place < 0 else np.full(count, place) for place in plane.index), value)
+    where = tuple(next(within) if place < 0 else np.full(count, place) for place in plane.index)
+    with layer.block_history():  # else napari tells of the stroke before it is there
+        layer.data_setitem(where, value)
 
 
 def object_at(labels: LabelArray, yx: tuple[float, float]) -> BoolArray:

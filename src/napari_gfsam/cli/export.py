@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -184,8 +185,19 @@ def _names(paths: list[Path]) -> list[str]:
 
     names = [safe_name(target.name) for target in name_targets(paths)]
     short = [name.removesuffix(LABELS) or name for name in names]
-    count = Counter(name.casefold() for name in short)
-    return [one if count[one.casefold()] == 1 else name for one, name in zip(short, names, strict=True)]
+    number = Counter(name.casefold() for name in short)
+    return _numbered([one if number[one.casefold()] == 1 else name for one, name in zip(short, names, strict=True)])
+
+
+def _numbered(names: list[str]) -> list[str]:
+    """Put numbers behind names that met when they were made plain: a+b and a=b, or two long ones with one beginning."""
+    taken: set[str] = set()
+    made = []
+    for name in names:
+        free = next(one for n in count(1) if (one := f"{name}_{n}" if n > 1 else name).casefold() not in taken)
+        taken.add(free.casefold())
+        made.append(free)
+    return made
 
 
 def _partner(named: Path | None, labels: Path, name: str, option: str) -> Path | None:

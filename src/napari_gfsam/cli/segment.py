@@ -24,7 +24,7 @@ from napari_gfsam.cli.inputs import (
     settings_of,
 )
 from napari_gfsam.cli.progress import TargetsProgress
-from napari_gfsam.cli.stack_options import StackOptions
+from napari_gfsam.cli.stack_options import StackOptions, require_fitting
 from napari_gfsam.cli.stacks import segment_stacks
 from napari_gfsam.datasets import Cluster, Ended, Found, Painting, Plan, find_pictures, segment_files
 from napari_gfsam.datasets.rows import describe
@@ -118,7 +118,9 @@ class SegmentOptions(StackOptions):
         str,
         typer.Option(metavar="REF,TARGET", help="Side of a pixel in references and targets; else as files say it."),
     ] = ""
-    overlay: Annotated[bool, typer.Option(help="Write an overlay PNG for people.")] = True
+    overlay: Annotated[
+        bool | None, typer.Option(help="Write an overlay PNG for people (done of pictures, not of stacks).")
+    ] = None
     points: Annotated[bool, typer.Option(help="Draw the prompts on the overlay.")] = False
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace outputs that are there (never a picture that is read).")
@@ -192,6 +194,7 @@ def segment(options: SegmentOptions) -> int:
     became of each target, and review.csv the same with what most needs a look first. Exit code 0: all done, 1: some
     failed, 2: wrong usage.
     """
+    require_fitting(options)
     if options.stack_axis is not None:
         return segment_stacks(options)
     plan = plan_of(options)
@@ -223,7 +226,7 @@ def plan_of(options: SegmentOptions) -> Plan:
         scale=scale_of(options.tile),
         pixel_sizes=pixels_of(options.pixel_size),
         label_format=options.label_format.value,
-        overlay=options.overlay,
+        overlay=options.overlay is not False,
         points=options.points,
         overwrite=options.overwrite,
         threads=options.threads,

@@ -2,13 +2,20 @@
 
 # typer reads these annotations when the command is registered, so they are not postponed.
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from napari_gfsam.cli.choosing import ModelOptions
+from napari_gfsam.cli.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from napari_gfsam.cli.segment import SegmentOptions
 
 STACKS = "Stacks"
+EACH_SIDE = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +41,7 @@ class StackOptions(ModelOptions):
     each_side: Annotated[
         int,
         typer.Option(min=1, metavar="N", help="Painted planes that serve a plane, each side.", rich_help_panel=STACKS),
-    ] = 2
+    ] = EACH_SIDE
     smooth: Annotated[
         bool,
         typer.Option(
@@ -47,3 +54,41 @@ class StackOptions(ModelOptions):
             "--link", help="Write instances too: one object keeps one id through the stack.", rich_help_panel=STACKS
         ),
     ] = False
+
+
+def require_fitting(options: "SegmentOptions") -> None:
+    """See that no option is given that does nothing here.
+
+    Raises
+    ------
+    UsageError
+        If one is.
+    """
+    if options.stack_axis is None:
+        given = {
+            "--reference-plane": options.reference_plane,
+            "--each-side": options.each_side != EACH_SIDE,
+            "--smooth": options.smooth,
+            "--link": options.link,
+        }
+        _refuse(given, "is for stacks; say with --stack-axis along which axis their planes lie, or leave it out.")
+        return
+    if options.label_format.value != "tif":
+        raise UsageError("Label stacks are written as TIFF; leave --format out or say tif.")
+    _refuse(
+        {"--overlay": options.overlay, "--points": options.points}, "is for pictures, not for stacks; leave it out."
+    )
+    given = {
+        "--workers": options.workers > 1,
+        "--scheduler": options.scheduler,
+        "--tls-ca": options.tls_ca,
+        "--tls-cert": options.tls_cert,
+        "--tls-key": options.tls_key,
+    }
+    _refuse(given, "is for sharing out pictures, and stacks are done one by one in this process; leave it out.")
+
+
+def _refuse(given: "Mapping[str, object]", why: str) -> None:
+    for name, value in given.items():
+        if value:
+            raise UsageError(f"{name} {why}")

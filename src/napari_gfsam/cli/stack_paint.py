@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from napari_gfsam.cli.segment import SegmentOptions
     from napari_gfsam.core.types import ClassSpec
     from napari_gfsam.imaging import PixelRecipe
+    from napari_gfsam.io.records import InputRecord
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,16 +77,31 @@ def add_paint(segmenter: Segmenter, paint: StackPaint, options: SegmentOptions, 
         for place, labels in paint.planes.items():
             require_plane(paint, place, len(stack))
             try:
+                pixels = stack.plane(place)
                 segmenter.add_reference(
-                    stack.plane(place),
+                    pixels,
                     labels,
                     classes=classes_of(options),
                     ignore=options.ignore,
                     region_yx=region,
                     recipe=recipe,
+                    records=_records(paint, place, pixels, labels),
                 )
             except ValueError as error:
                 raise ValueError(f"{paint.image}, plane {place}, with {paint.labels}: {error}") from error
+
+
+def _records(
+    paint: StackPaint, place: int, pixels: NDArray[Any], labels: NDArray[Any]
+) -> tuple[InputRecord, InputRecord]:
+    """Describe a painted plane; pictures in tiles go by how large its pixels are."""
+    from napari_gfsam.imaging import array_hash
+    from napari_gfsam.io.pixel_sizes import read_pixel_size
+    from napari_gfsam.io.records import InputRecord, labels_hash
+
+    path, name, size = str(absolute(paint.image)), f"{paint.image.name} [{place}]", read_pixel_size(paint.image)
+    image = InputRecord(name, array_hash(pixels), pixels.shape, path, pixel_size=size)
+    return image, InputRecord(f"paint [{place}]", labels_hash(labels), labels.shape)
 
 
 def is_of(paint: StackPaint, target: Path) -> bool:

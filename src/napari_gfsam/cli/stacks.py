@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,32 +13,28 @@ from rich.markup import escape
 from napari_gfsam.cli.choosing import choice_of
 from napari_gfsam.cli.commands import EXPECTED, Stopped
 from napari_gfsam.cli.console import complain, say, sentence
-from napari_gfsam.cli.errors import FAILED, OK, CommandError, UsageError
-from napari_gfsam.cli.inputs import recipe_beside, recipe_of, region_of, settings_of
+from napari_gfsam.cli.errors import FAILED, OK, UsageError
+from napari_gfsam.cli.inputs import pixels_of, recipe_beside, recipe_of, region_of, scale_of, settings_of
 from napari_gfsam.cli.progress import make_progress
+from napari_gfsam.cli.stack_outputs import Left, clear, link_objects, stack_files, what_is_left
 from napari_gfsam.cli.stack_paint import add_paint, classes_of, is_of, read_paint, require_plane
-from napari_gfsam.datasets.outputs import (
-    Inputs,
-    OutputPaths,
-    State,
-    environment,
-    job_key,
-    output_paths,
-    prepare_folder,
-)
+from napari_gfsam.datasets.outputs import Inputs, environment, prepare_folder, sweep
 from napari_gfsam.datasets.pictures import absolute
-from napari_gfsam.datasets.targets import INSTANCES, Target, find_pictures, name_targets
+from napari_gfsam.datasets.run import alone
+from napari_gfsam.datasets.targets import Target, find_pictures, name_targets
 from napari_gfsam.datasets.threads import use_threads
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-    from pathlib import Path
+    from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
     from napari_gfsam.api import PlaneOutcome, Segmenter
+    from napari_gfsam.api.scale import PixelSizes, Scale
     from napari_gfsam.cli.segment import SegmentOptions
+    from napari_gfsam.cli.stack_outputs import StackFiles
     from napari_gfsam.cli.stack_paint import StackPaint
+    from napari_gfsam.datasets import Found
     from napari_gfsam.imaging import PixelRecipe
     from napari_gfsam.io.records import ClassResult, InputRecord, ReferenceRecord, RunRecord
     from napari_gfsam.io.stacks import Stack, StackHash
@@ -53,14 +49,12 @@ class StackJob:
     options: SegmentOptions
     paint: tuple[StackPaint, ...]
     inputs: Inputs
+    scale: Scale
+    pixels: PixelSizes | None
 
-    def paths(self, target: Target) -> OutputPaths:
-        """Return label stack and record of a target."""
-        return output_paths(self.options.output, target.name, "tif", overlay=False)
-
-    def instances(self, target: Target) -> Path:
-        """Return where the numbered objects go."""
-        return self.options.output / f"{target.name}{INSTANCES}.tif"
+    def files(self, target: Target) -> StackFiles:
+        """Return the outputs of a target."""
+        return stack_files(self.options.output, target.name)
 
 
 @dataclass(slots=True)
@@ -85,11 +79,10 @@ class _Sum:
 
 def segment_stacks(options: SegmentOptions) -> int:
     """Label stacks like their painted planes; exit codes as `segment`."""
-    if options.label_format.value != "tif":
-        raise UsageError("Label stacks are written as TIFF; leave --format out or say tif.")
     paint = tuple(read_paint(options))
     settings, choice = settings_of(options.preset, options.setting), choice_of(options)
     recipe = recipe_beside(options.pack, recipe_of(options))
+    scale, pixels = scale_of(options.tile), pixels_of(options.pixel_size)
     found = find_pictures(options.targets, leave_out=options.labels)
     if not found.paths:
         raise UsageError(" ".join(problem.sentence for problem in found.problems))
@@ -100,39 +93,51 @@ def segment_stacks(options: SegmentOptions) -> int:
     use_threads(options.threads)
     segmenter = Segmenter(choice, settings=settings)
     inputs = Inputs((*found.paths, *options.reference, *options.labels, *options.pack))
-    job = StackJob(segmenter, recipe, options, paint, inputs)
-    failures, lines = [problem.sentence for problem in found.problems], 0
+    job = StackJob(segmenter, recipe, options, paint, inputs, scale, pixels)
+    with alone(options.output):
+        sweep(options.output)
+        whole, failures = _do_all(job, found)
+    for failure in failures:
+        complain(failure)
+    say(f"{whole} of {len(found.paths)} stacks; outputs in {escape(str(options.output))}")
+    return FAILED if failures else OK
+
+
+def _do_all(job: StackJob, found: Found) -> tuple[int, list[str]]:
+    """Do every stack; return how many are done, and sentences about what failed."""
+    failures, whole = [problem.sentence for problem in found.problems], 0
     for target in name_targets(found.paths):
         try:
             failures += _do(job, target)
-            lines += 1
+            whole += 1
         except KeyboardInterrupt as error:
-            raise Stopped(f"Stopped in {target.path.name}; stacks that are whole stay in {options.output}.") from error
+            folder = job.options.output
+            raise Stopped(f"Stopped in {target.path.name}; stacks that are whole stay in {folder}.") from error
         except EXPECTED as error:
             text = sentence(error)
             failures.append(text if str(target.path) in text else f"{target.path}: {text}")
-    for failure in failures:
-        complain(failure)
-    say(f"{lines} of {len(found.paths)} stacks; outputs in {escape(str(options.output))}")
-    return FAILED if failures else OK
+    return whole, failures
 
 
 def _do(job: StackJob, target: Target) -> list[str]:
     """Segment a stack and write its outputs; return sentences about planes that failed."""
     from napari_gfsam.io.stacks import open_stack
 
-    paths, options = job.paths(target), job.options
-    job.inputs.refuse(replace(paths, overlay=job.instances(target)))
+    files, options = job.files(target), job.options
+    job.inputs.refuse(files.paths)
     with open_stack(target.path, options.stack_axis or 0) as stack:
         helper, planes = _served(job, target, stack)
         wanted = _wanted(job, target, stack, helper, planes)
-        if not options.overwrite and _is_done(job, target, wanted):
-            say(f"[dim]skipped[/dim]  {escape(target.path.name)}: its outputs are there")
-            return []
-        done = _write(job, target, stack, helper, planes, wanted)
-    objects = f", {_write_instances(job, target)} objects" if options.link else ""
-    say(f"[green]done[/green]     {escape(target.path.name)}: {len(stack)} planes, {done.seconds:.2f} s{objects}")
-    return [f"{target.path}, plane {plane}: {text}" for plane, text in done.failed.items()]
+        left = Left.ALL if options.overwrite else what_is_left(files, wanted, link=options.link)
+        done = _write(job, target, stack, helper, planes, wanted) if left is Left.ALL else None
+        count = len(stack)
+    linked = f"{link_objects(files)} objects" if options.link and left is not Left.NOTHING else ""
+    name = escape(target.path.name)
+    if done is not None:
+        say(f"[green]done[/green]     {name}: {count} planes, {done.seconds:.2f} s{linked and ', ' + linked}")
+        return [f"{target.path}, plane {plane}: {text}" for plane, text in done.failed.items()]
+    say(f"[green]linked[/green]   {name}: {linked}" if linked else f"[dim]skipped[/dim]  {name}: its outputs are there")
+    return []
 
 
 def _served(job: StackJob, target: Target, stack: Stack) -> tuple[Segmenter, dict[int, NDArray[Any]]]:
@@ -152,19 +157,25 @@ def _served(job: StackJob, target: Target, stack: Stack) -> tuple[Segmenter, dic
 
 
 def _outcomes(
-    job: StackJob, target: Target, stack: Stack, helper: Segmenter, own: dict[int, NDArray[Any]]
+    job: StackJob, wanted: RunRecord, stack: Stack, helper: Segmenter, own: dict[int, NDArray[Any]]
 ) -> Iterator[PlaneOutcome]:
     from napari_gfsam.api import Painting, StackPlan, segment_stack
 
     options = job.options
     region = region_of(options.region[0]) if options.region else None
-    plan = StackPlan(stack.axis, each_side=options.each_side, smooth=options.smooth)
+    plan = StackPlan(
+        stack.axis,
+        each_side=options.each_side,
+        smooth=options.smooth,
+        scale=job.scale,
+        pixels=job.pixels,
+    )
     painting = Painting(classes_of(options), options.ignore, region)
     outcomes = segment_stack(
-        helper, stack, own, plan, painting=painting, recipe=_recipe(job, stack), name=target.path.name
+        helper, stack, own, plan, painting=painting, recipe=_recipe(job, stack), record=wanted.target
     )
     with closing(outcomes), make_progress() as progress:
-        task = progress.add_task(escape(target.path.name), total=len(stack))
+        task = progress.add_task(escape(wanted.target.name), total=len(stack))
         for outcome in outcomes:
             yield outcome
             progress.advance(task)
@@ -178,56 +189,35 @@ def _write(
     own: dict[int, NDArray[Any]],
     wanted: RunRecord,
 ) -> _Sum:
-    """Write the label stack, then the record, which marks that all is done."""
+    """Write the label stack, then the record, which vouches for it."""
     from napari_gfsam.io.records import place_record, write_record
     from napari_gfsam.io.stacks import StackHash, write_label_stack
 
-    paths, size = job.paths(target), _plane_size(job, stack)
+    files, size = job.files(target), _plane_size(job, stack)
     done = _Sum(StackHash((len(stack), *size)))
 
     def planes() -> Iterator[NDArray[Any]]:
-        for outcome in _outcomes(job, target, stack, helper, own):
+        for outcome in _outcomes(job, wanted, stack, helper, own):
             labels = np.zeros(size, np.uint8) if outcome.labels is None else outcome.labels
             done.add(outcome)
             done.hash.add(labels)
             yield labels
 
     highest = max([0, *(one.id for found in wanted.references for one in found.classes)])
-    paths.record.unlink(missing_ok=True)  # an old record must not vouch for new labels if the run is cut here
+    clear(files)
     dtype = np.uint8 if highest <= np.iinfo(np.uint8).max else np.uint16
-    write_label_stack(paths.labels, planes(), (len(stack), *size), dtype)
+    write_label_stack(files.labels, planes(), (len(stack), *size), dtype)
     record = replace(
         wanted,
         seconds={"all": done.seconds},
         results=tuple(done.results[class_id] for class_id in sorted(done.results)),
         labels_hash=done.hash.value,
-        labels_file=paths.labels.name,
+        labels_file=files.labels.name,
         stack={**wanted.stack, "failed": {str(plane): text for plane, text in done.failed.items()}},
         environment=environment(),
     )
-    write_record(paths.record, place_record(record, paths.record.resolve().parent))
+    write_record(files.record, place_record(record, files.record.resolve().parent))
     return done
-
-
-def _write_instances(job: StackJob, target: Target) -> int:
-    """Link the objects of a label stack that was written, and return how many there are."""
-    from napari_gfsam.imaging.linking import link_planes
-    from napari_gfsam.io.stacks import open_label_stack, write_label_stack
-
-    most = 0
-
-    def numbered(planes: Iterable[NDArray[Any]]) -> Iterator[NDArray[Any]]:
-        nonlocal most
-        for ids in link_planes(planes):
-            if ids is not None:
-                most = max(most, int(ids.max(initial=0)))
-                yield ids
-
-    with open_label_stack(job.paths(target).labels, 0) as stack:
-        size = (len(stack), *stack.plane(0).shape)
-        planes = (stack.plane(place) for place in range(len(stack)))
-        write_label_stack(job.instances(target), numbered(planes), size, np.uint32)
-    return most
 
 
 def _recipe(job: StackJob, stack: Stack) -> PixelRecipe:
@@ -247,13 +237,14 @@ def _plane_size(job: StackJob, stack: Stack) -> tuple[int, int]:
 def _wanted(job: StackJob, target: Target, stack: Stack, helper: Segmenter, own: dict[int, NDArray[Any]]) -> RunRecord:
     """Return the record of a stack as far as it is known before."""
     from napari_gfsam import __version__
+    from napari_gfsam.io.pixel_sizes import read_pixel_size
     from napari_gfsam.io.records import InputRecord, RunRecord
 
     options, recipe = job.options, _recipe(job, stack).as_dict()
     with target.path.open("rb") as file:
         content = hashlib.file_digest(file, "blake2b").hexdigest()[:40]
-    image = InputRecord(target.path.name, content, stack.shape, str(absolute(target.path)))
-    plan = {"axis": stack.axis, "each_side": options.each_side, "smooth": options.smooth, "link": options.link}
+    path, size = str(absolute(target.path)), read_pixel_size(target.path)
+    image = InputRecord(target.path.name, content, stack.shape, path, pixel_size=size)
     return RunRecord(
         version=__version__,
         models=helper.backend.records,
@@ -261,7 +252,14 @@ def _wanted(job: StackJob, target: Target, stack: Stack, helper: Segmenter, own:
         references=(*(one.record for one in helper.references), *_own_records(job, image, own, recipe)),
         target=image,
         recipe=recipe,
-        stack=plan,
+        stack={
+            "axis": stack.axis,
+            "each_side": options.each_side,
+            "smooth": options.smooth,
+            "scale": job.scale,
+            "pixel_sizes": asdict(job.pixels) if job.pixels else None,
+            "link": False,
+        },
     )
 
 
@@ -284,50 +282,6 @@ def _own_records(
             region_yx=region,
             recipe=recipe,
         )
-
-
-def _is_done(job: StackJob, target: Target, wanted: RunRecord) -> bool:
-    """Tell whether the outputs of a stack are there and whole.
-
-    Raises
-    ------
-    CommandError
-        If something else stands in their place.
-    """
-    from napari_gfsam.io.records import RecordError, read_record
-    from napari_gfsam.io.writers import is_ours
-
-    paths, instances = job.paths(target), job.instances(target)
-    if not paths.labels.exists():
-        return False
-    try:
-        record = read_record(paths.record)
-    except RecordError:
-        record = None
-    if record is None or record.labels_hash != _hash_of(paths.labels):
-        if is_ours(paths.labels):
-            return False
-        raise CommandError(f"{paths.labels} was {State.NOT_OURS.value}; --overwrite replaces it.")
-    plan = {name: value for name, value in record.stack.items() if name != "failed"}
-    if (job_key(record), plan) != (job_key(wanted), wanted.stack):
-        raise CommandError(f"{paths.labels} was {State.OTHER_RUN.value}; --overwrite replaces it.")
-    return not record.stack.get("failed") and (not job.options.link or instances.exists())
-
-
-def _hash_of(path: Path) -> str:
-    """Return the hash of a label stack, empty where it cannot be read."""
-    from napari_gfsam.io.readers import ImageFileError
-    from napari_gfsam.io.stacks import StackHash, open_label_stack
-
-    try:
-        with open_label_stack(path, 0) as stack:
-            height, width = stack.plane(0).shape
-            digest = StackHash((len(stack), height, width))
-            for place in range(len(stack)):
-                digest.add(stack.plane(place))
-    except ImageFileError:
-        return ""
-    return digest.value
 
 
 def _added(one: ClassResult, other: ClassResult) -> ClassResult:

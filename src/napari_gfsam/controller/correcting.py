@@ -180,10 +180,7 @@ class Correcting:
             self._readings_of = None
             return
         self._readings = {AS_FOUND: prediction.settings} | {other.name: other.prediction.settings for other in found}
-        if not found:
-            self.reading_changed.emit("all other readings look the same", "")
-        else:
-            self._show_next_reading(prediction)
+        self._show_next_reading(prediction)
 
     def _on_no_readings(self, sentence: str) -> None:
         self._readings_of = None
@@ -192,6 +189,9 @@ class Correcting:
 
     def _show_next_reading(self, prediction: AnyPrediction) -> None:
         names, known = list(self._readings), list(self._readings.values())
+        if len(known) == 1:
+            self.reading_changed.emit("all other readings look the same", "")
+            return
         place = (known.index(prediction.settings) + 1) % len(known)
         self._decide(f"show the reading “{names[place]}”", lambda now: now.read_as(known[place]))
         self.reading_changed.emit(names[place], f"{place + 1} of {len(known)}")

@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Image, Layer
 
+    from napari_gfsam.controller.run_types import ReferenceInput
     from napari_gfsam.session.types import PlaneKey
 
 #: Keys that work whatever layer is active; the others only where a layer of ours is.
@@ -74,13 +75,11 @@ class Desk:
 
     Notes
     -----
-    `problem` carries a sentence for the person; `layers_changed` comes when layers came or went, `painted` after a
-    stroke in a reference.
+    `problem` carries a sentence for the person; `layers_changed` comes when layers came or went.
     """
 
     problem = Signal(str)
     layers_changed = Signal()
-    painted = Signal()
 
     def __init__(self, viewer: ViewerModel, root: Path | None = None) -> None:
         chosen = preferences()
@@ -124,7 +123,7 @@ class Desk:
         for part in (*parts, self.slices, self.arriving, self.rerun):
             part.failed.connect(self.problem.emit)
         self.saving.brought_back.connect(self._on_brought_back)
-        self.filling.filled.connect(self.references.refresh)
+        self.references.strokes.made.connect(self.guarded(self.references.take_stroke))
         self.ours.added.connect(self._on_our_layer)
         self.prompts.clicked.connect(self.guarded(self.correcting.toggle_point))
         self.prompts.deleted.connect(self.guarded(self.correcting.switch_off))
@@ -146,6 +145,7 @@ class Desk:
         self.slices.finish()
         self.stacks.close()
         self.filling.close()
+        self.references.strokes.close()
         self.thumbnails.close()
         self.correcting.close()
         self.getting.close()
@@ -192,14 +192,16 @@ class Desk:
 
     def run(self) -> None:
         """Run all picked targets; errors as sentences."""
+        references = self.references.inputs()  # first: what is painted anywhere is no target
         planes = self.targets.open_planes()
         if not planes:
             raise ImageError("All picked targets are accepted or corrected already; tick others, or try one again (T).")
-        self._run(planes)
+        self._run(references, planes)
 
     def try_shown(self) -> None:
         """Run the plane that is shown of the chosen picture, or the file that is open and worked on."""
-        self._run([self._file_at_hand() or self.targets.shown(self.image())])
+        plane = self._file_at_hand() or self.targets.shown(self.image())
+        self._run(self.references.inputs(), [plane])
 
     def open_example(self) -> None:
         """Open a painted pair of pictures and take its paint as the reference; Run is armed."""
@@ -238,13 +240,14 @@ class Desk:
         """Return where things stand."""
         counts = self.session.queue.counts()
         done, running = self.running.counts if self.running.running else (0, 0)
-        planes, paints = self.targets.countable(), self.references.paints()
+        (planes, why_none), paints = self.targets.countable(), self.references.paints()
         return Standing(
             pictures=len(self.pictures.groups()),
             label_layers=len(self.references.others()),
             references=len(self.session.references.enabled),
             painted=len(paints),
             targets=len(planes),
+            why_none=why_none,
             views=self.running.views(paints, planes),
             running=running,
             done=done,
@@ -252,8 +255,8 @@ class Desk:
             accepted=counts[TargetState.ACCEPTED],
         )
 
-    def _run(self, planes: list[PlaneKey]) -> None:
-        self.running.start(self.references.inputs(), planes)
+    def _run(self, references: list[ReferenceInput], planes: list[PlaneKey]) -> None:
+        self.running.start(references, planes)
         self.saving.save()
         self.rerun.forget()
 
@@ -336,6 +339,7 @@ class Desk:
             self.arriving.start(0.0 for _ in self.review.going_to(plane))
 
     def _on_brought_back(self, lost: tuple[str, ...]) -> None:
+        self.references.pass_over()
         if lost:
             self.problem.emit(" ".join(lost))
         self.layers_changed.emit()
@@ -344,25 +348,15 @@ class Desk:
         # In a reference napari's own undo takes strokes back: nothing but paint is there.
         painting = role(layer) == Role.REFERENCE.value
         bind(layer, {name: act for name, act in self.actions.items() if not (painting and name in UNDO)})
-        watcher = self._watchers.get(str(role(layer)))
-        if watcher is not None:
-            layer.events.paint.connect(watcher)
+        if role(layer) in TAKEN:
+            layer.events.paint.connect(self._on_stroke)
 
     def _stop_watching(self, layer: Layer) -> None:
-        watcher = self._watchers.get(str(role(layer)))
-        if watcher is not None:
-            layer.events.paint.disconnect(watcher)
-
-    @property
-    def _watchers(self) -> dict[str, Callable[..., None]]:
-        return {Role.REFERENCE.value: self._on_reference_paint} | dict.fromkeys(TAKEN, self._on_stroke)
+        if role(layer) in TAKEN:
+            layer.events.paint.disconnect(self._on_stroke)
 
     def _on_stroke(self, event: Any) -> None:
         self.guarded(self.steps.take)(event)
-
-    def _on_reference_paint(self, *_: Any) -> None:
-        self.guarded(self.references.refresh)()
-        self.painted.emit()
 
     def _show_classes(self) -> None:
         self.ours.set_classes(tuple(self.session.classes))

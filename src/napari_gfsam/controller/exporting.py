@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -23,8 +22,7 @@ if TYPE_CHECKING:
     from napari_gfsam.session.types import PlaneKey, Target
     from napari_gfsam.workers import JobRunner
 
-UNSAFE = re.compile(r"[^\w.\- ]+")
-#: Characters of a title that a file name takes: with number and ending, every file system has room for it.
+#: Bytes of a title that a file name takes: with number and ending, every file system has room for it.
 LONGEST = 100
 #: States in which a target has a proposal.
 PROPOSED = (TargetState.PROPOSED, TargetState.SKIPPED)
@@ -169,9 +167,11 @@ def _outputs(format_id: str, folder: Path, targets: Sequence[ExportTarget]) -> l
 
 def _names(targets: Sequence[Target]) -> dict[PlaneKey, str]:
     """Return a file name a target from its title: a title is never trusted as a path, and no two are alike."""
+    from napari_gfsam.io.exports import safe_name
+
     names: dict[PlaneKey, str] = {}
     for target in targets:
-        plain = UNSAFE.sub("_", target.title)[:LONGEST].strip(" .") or "target"
+        plain = safe_name(target.title, longest=LONGEST, otherwise="target")
         taken = {name.casefold() for name in names.values()}
         number = next(n for n in range(len(targets) + 1) if _numbered(plain, n).casefold() not in taken)
         names[target.plane] = _numbered(plain, number)

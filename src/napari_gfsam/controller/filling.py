@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from napari_gfsam.bridge.clicks import on_click, plane_yx
 from napari_gfsam.bridge.identity import find_layer
 from napari_gfsam.bridge.proposals import paint_mask
 from napari_gfsam.controller.warmup import import_models
+from napari_gfsam.imaging import ImageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -24,11 +26,15 @@ if TYPE_CHECKING:
     from napari_gfsam.controller.references import References
     from napari_gfsam.core.arrays import BoolArray, FloatArray
     from napari_gfsam.session.types import PlaneKey, ReferenceRow
+    from napari_gfsam.slices import Steps
     from napari_gfsam.workers import JobRunner
+
+#: So many clicks wait for their masks at most.
+MOST_WAITING = 32
 
 
 class Filling:
-    """Paints SAM's mask where a person clicks. Main thread only.
+    """Paints SAM's mask where a person clicks, one click after the other. Main thread only.
 
     `filled` comes after each mask, `failed` with a sentence.
     """
@@ -41,8 +47,9 @@ class Filling:
         self._stop: Callable[[], None] | None = None
         self._layer: Any = None
         self._paint: Callable[[BoolArray], None] | None = None
+        self._waiting: deque[tuple[Steps, Callable[[BoolArray], None]]] = deque()
         jobs.finished.connect(self._on_mask)
-        jobs.failed.connect(self.failed.emit)
+        jobs.failed.connect(self._on_failed)
 
     @property
     def on(self) -> bool:
@@ -55,7 +62,7 @@ class Filling:
         Raises
         ------
         ImageError
-            If the layer has other pixels than the picture.
+            If the layer has other pixels than the picture, or several resolutions.
         """
         self.stop()
         layer = find_layer(self._ours.viewer, row.labels_layer)
@@ -67,7 +74,9 @@ class Filling:
             self._stop = on_click(layer, partial(self._click, layer, row))
 
     def stop(self) -> None:
-        """Let clicks be clicks again."""
+        """Let clicks be clicks again; those that still wait for their masks are forgotten."""
+        self._waiting.clear()
+        self._jobs.stop(0)
         if self._stop is not None:
             self._stop()
             self._stop = self._layer = None
@@ -82,16 +91,32 @@ class Filling:
         if at is None:
             return
         source, plane = at
-        yx = np.array(plane_yx(layer, plane, world))
+        yx = np.array(plane_yx(self._ours.viewer, layer, plane, world))
         if (yx < -0.5).any() or (yx > np.array(source.plane_shape(plane)) - 0.5).any():
             return  # beside the picture
-        value = int(layer.selected_label) or 1
-        self._paint = partial(paint_mask, layer, plane, value=value)
-        self._jobs.start(_outlined(self._models, source, plane, yx))
+        try:
+            self._references.require_same_pixels(row, layer)  # the picture may have been moved since the start
+        except ImageError as error:
+            self.failed.emit(str(error))
+            return
+        if len(self._waiting) >= MOST_WAITING:
+            self.failed.emit(f"{MOST_WAITING} clicks are waiting for their masks; wait until some are painted.")
+            return
+        paint = partial(paint_mask, layer, plane, value=int(layer.selected_label) or 1)
+        self._waiting.append((_outlined(self._models, source, plane, yx), paint))
+        if not self._jobs.running:
+            self._next()
+
+    def _next(self) -> None:
+        """Begin with the click that waits longest."""
+        if self._waiting:
+            steps, self._paint = self._waiting.popleft()
+            self._jobs.start(steps)
 
     def _on_mask(self, mask: BoolArray) -> None:
         paint, self._paint = self._paint, None
-        if paint is None:
+        if paint is None or not self.on:  # the layer was deleted meanwhile
+            self._waiting.clear()
             return
         try:
             paint(mask)
@@ -99,6 +124,12 @@ class Filling:
             self.failed.emit(str(error))
         else:
             self.filled.emit()
+        self._next()
+
+    def _on_failed(self, sentence: str) -> None:
+        """Say it once: what failed for one click would for those that wait."""
+        self._waiting.clear()
+        self.failed.emit(sentence)
 
 
 def _outlined(models: Models, source: LayerSource, plane: PlaneKey, yx: FloatArray) -> Generator[str, None, BoolArray]:

@@ -83,6 +83,11 @@ class Folders:
             self._sources.keep(source)
         return list(dict.fromkeys(source.plane for source in found))
 
+    def first(self, folder: Path) -> FileSource | None:
+        """Return the first picture of a folder, as it would be read now; ``None`` for an empty one."""
+        path = next(iter(pictures_in(folder)), None)
+        return None if path is None else FileSource(path, self._recipe())
+
     def know(self, planes: Iterable[PlaneKey]) -> None:
         """Take in files of an earlier session."""
         for plane in planes:

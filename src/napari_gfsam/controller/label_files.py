@@ -141,6 +141,7 @@ def _sheets(job: ExportJob, chosen: ExportFormat, labels: Feed, records: _Record
             target.name,
             [ExportClass(row.id, row.name, row.color, scores.get(row.id)) for row in shown],
             picture=target.picture,
+            picture_path="" if target.file is None else target.file.as_posix(),
             record=record,
             scale=target.scale,
             units=target.units,

@@ -20,7 +20,9 @@ class Standing:
     painted
         Of these, rows with paint.
     targets
-        Planes picked.
+        Planes picked that are not accepted.
+    why_none
+        Why none can be counted, in a sentence.
     views
         In how many parts they will be looked at: tiles, and pictures that are not cut.
     running, done
@@ -34,6 +36,7 @@ class Standing:
     references: int = 0
     painted: int = 0
     targets: int = 0
+    why_none: str = ""
     views: int = 0
     running: int = 0
     done: int = 0
@@ -53,6 +56,13 @@ def next_step(now: Standing) -> str:
     return _before_a_run(now)
 
 
+def why_not_run(now: Standing) -> str:
+    """Return why Run cannot be pressed, empty where it can."""
+    if not now.painted:
+        return "Paint a reference first"
+    return "" if now.targets else now.why_none or "Nothing is left to label; tick pictures under Targets"
+
+
 def _before_a_run(now: Standing) -> str:
     if not now.pictures:
         return "Open a picture (drag it into the window), or try an example."
@@ -63,7 +73,7 @@ def _before_a_run(now: Standing) -> str:
     if not now.painted:
         return "Paint one object, or a few, with the brush; every pixel of it counts."
     if not now.targets:
-        return "Tick the pictures to label under Targets."
+        return now.why_none or "Tick the pictures to label under Targets."
     return f"Press Run (R) to label {_count(now.targets, 'target')}."
 
 

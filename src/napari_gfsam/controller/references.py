@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -12,17 +13,18 @@ from napari_gfsam.bridge.align import lies_over
 from napari_gfsam.bridge.identity import find_layer, is_ours, layer_id, role
 from napari_gfsam.bridge.ours import Role
 from napari_gfsam.bridge.packs import paint_in
-from napari_gfsam.bridge.paint import paint_on
+from napari_gfsam.bridge.paint import labels_painted, paint_on
 from napari_gfsam.bridge.planes import show_plane, shown_plane
 from napari_gfsam.bridge.proposals import read_plane
 from napari_gfsam.bridge.view import look_at
 from napari_gfsam.controller.files import path_of
 from napari_gfsam.controller.run_types import Paint, ReferenceInput
+from napari_gfsam.controller.strokes import Strokes
 from napari_gfsam.imaging import ImageError
 from napari_gfsam.session.types import PlaneKey, ReferenceRow
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from napari.components import ViewerModel
     from napari.layers import Image, Labels
@@ -39,6 +41,8 @@ Region = tuple[int, int, int, int]
 BRUSH_SHARE = 1 / 60
 #: Of a label layer that was painted elsewhere, so many planes become references at most.
 MOST_PLANES = 8
+#: The layers in which a new painted plane is one more reference: the person's own, and those made for it.
+GROWING = (None, Role.REFERENCE.value)
 #: The paint of a reference that cannot be read.
 NOTHING = np.zeros((1, 1), dtype=np.uint8)
 
@@ -50,10 +54,16 @@ class References:
     ----------
     session, ours, pictures, folders
         State, layers of ours, pictures of the viewer and of folders.
+
+    Attributes
+    ----------
+    strokes
+        Tells of strokes in the layers of references.
     """
 
     def __init__(self, session: Session, ours: OurLayers, pictures: Pictures, folders: Folders) -> None:
         self._session, self._ours, self._pictures, self._folders = session, ours, pictures, folders
+        self.strokes = Strokes(session, ours)
 
     @property
     def _viewer(self) -> ViewerModel:
@@ -103,19 +113,21 @@ class References:
         ids = {class_id for plane in planes for class_id in self._ids(labels, source, plane)}
         self._ensure_classes(ids - {ignore})
         rows = tuple(self._row(source, plane, labels, ignore=ignore, region_yx=region_yx) for plane in planes)
-        self.refresh()
+        self._session.touch()
         return rows
 
     def others(self) -> list[Labels]:
-        """Return the person's own label layers that are not references yet."""
+        """Return the person's own label layers that are no references yet, or not where they are painted and shown."""
         from napari.layers import Labels
 
-        used = {row.labels_layer for row in self._session.references}
         mine = [layer for layer in self._viewer.layers if isinstance(layer, Labels) and not is_ours(layer)]
-        return [layer for layer in mine if layer_id(layer) not in used]
+        return [layer for layer in mine if not self._session.references.of_layer(layer_id(layer)) or self._new(layer)]
 
-    def refresh(self, *, everywhere: bool = False) -> None:
-        """Take in what was painted: new planes of label layers made for it (the one shown, or all), new classes.
+    def refresh(self) -> None:
+        """Take in what was painted, a stroke or not: new planes of label layers in use, and new classes.
+
+        What a person took off the lists stays off. Of a layer of the person's own with many painted planes, no more
+        are taken than were chosen.
 
         Raises
         ------
@@ -124,12 +136,36 @@ class References:
         """
         for labels_id in {row.labels_layer for row in self._session.references}:
             labels = find_layer(self._viewer, labels_id)
-            if labels is not None and role(labels) == Role.REFERENCE.value:
-                self._add_painted_planes(labels, everywhere)
-        ids = {class_id for row in self._session.references for class_id in np.unique(self.paint(row))}
-        ignored = {row.ignore for row in self._session.references}
-        self._ensure_classes(ids - ignored)
+            if labels is not None:
+                self._add_painted_planes(labels)
+        self._ensure_classes(self._painted_ids(self._session.references) - self._session.classes.removed)
         self._session.touch()
+
+    def take_stroke(self, labels: Labels, changes: Any) -> None:
+        """Take in a stroke in a label layer in use: the plane that is shown, and its classes, if removed before too.
+
+        Parameters
+        ----------
+        labels, changes
+            As `strokes` tells.
+
+        Raises
+        ------
+        ImageError
+            If a label cannot be a class.
+        """
+        for source, plane in self._new(labels) if role(labels) in GROWING else ():
+            self._row(source, plane, labels)
+        rows = self._session.references.of_layer(layer_id(labels))
+        if not rows:  # taken off the list
+            return
+        anew = labels_painted(changes) - {row.ignore for row in rows}
+        self._ensure_classes(self._painted_ids(rows) - self._session.classes.removed | anew)
+        self._session.touch()
+
+    def pass_over(self) -> None:
+        """Take classes that are painted but have no row for removed ones: they were, in an earlier session."""
+        self._session.classes.pass_over(self._painted_ids(self._session.references))
 
     def paint(self, row: ReferenceRow) -> LabelArray:
         """Return the (H, W) paint of a reference, a copy; nothing painted where its layers are gone."""
@@ -140,14 +176,22 @@ class References:
             return NOTHING.copy()
         return paint_on(self._viewer, labels, source, row.plane)
 
+    def learned(self, row: ReferenceRow) -> LabelArray:
+        """Return the paint of a reference that a run learns from: without classes that were removed."""
+        labels = self.paint(row)
+        removed = self._session.classes.removed - {row.ignore}
+        if removed:
+            labels[np.isin(labels, list(removed))] = 0
+        return labels
+
     def painted(self) -> tuple[ReferenceRow, ...]:
-        """Return the rows in use that have paint."""
-        return tuple(row for row in self._session.references.enabled if self.paint(row).any())
+        """Return the rows in use that have paint to learn from."""
+        return tuple(row for row in self._session.references.enabled if self.learned(row).any())
 
     def paints(self) -> list[Paint]:
         """Return the paint of the rows in use that have any, as it is now."""
         specs = self._session.classes.specs
-        found = ((row, self.paint(row)) for row in self._session.references.enabled)
+        found = ((row, self.learned(row)) for row in self._session.references.enabled)
         return [
             Paint(row.plane, labels, specs, row.ignore, row.region_yx, row.title)
             for row, labels in found
@@ -162,10 +206,10 @@ class References:
         ImageError
             If a picture is no longer open.
         """
-        self.refresh(everywhere=True)
+        self.refresh()
         found = []
         for row in self.painted():
-            labels = self.paint(row)
+            labels = self.learned(row)
             source = self._pictures.renewed(row.plane)
             region = row.region_yx or self._near_paint(row, labels)
             specs = self._session.classes.specs
@@ -186,7 +230,7 @@ class References:
 
     def question(self) -> int | None:
         """Return the class of which it is not known whether all its objects are painted."""
-        painted = {int(class_id) for row in self.painted() for class_id in np.unique(self.paint(row))}
+        painted = {int(class_id) for row in self.painted() for class_id in np.unique(self.learned(row))}
         rows = (row for row in self._session.classes if row.id in painted and row.painted_fully is None)
         return next((row.id for row in rows), None)
 
@@ -197,10 +241,15 @@ class References:
         return (source, planes[0]) if source is not None and planes else None
 
     def require_same_pixels(self, row: ReferenceRow, labels: Labels) -> None:
-        """Raise ImageError if a label layer does not have the pixels of a reference's picture: masks cannot go there.
+        """Raise ImageError if a label layer has not just the pixels of a reference's picture: masks cannot go there.
 
         (Its paint can be read all the same.)
         """
+        if labels.multiscale:
+            raise ImageError(
+                f"The label layer {labels.name!r} has several resolutions, so a click cannot fill there; "
+                "make a new label layer over the picture (New)."
+            )
         source = self._pictures.get(row.plane)
         if source is None or not lies_over(labels, self._pictures.sources.layer(row.plane), source.shape):
             raise ImageError(
@@ -241,14 +290,33 @@ class References:
         labels.brush_size = max(2, round(side * BRUSH_SHARE))
         labels.mode = "paint"
 
-    def _add_painted_planes(self, labels: Labels, everywhere: bool) -> None:
-        like = self._session.references.of_layer(layer_id(labels))[0].plane
-        source = self._pictures.get(like)
-        if source is None or len(source.shape) == 2 or source.shape != labels.data.shape:
+    def _add_painted_planes(self, labels: Labels) -> None:
+        """Take all painted planes of a layer that was made for it; of a person's own, where that are not too many."""
+        rows = self._session.references.of_layer(layer_id(labels))
+        source = self._pictures.get(rows[0].plane)
+        if source is None or len(source.shape) == 2 or role(labels) not in GROWING:
             return
-        for plane in self._planes(source, like) if everywhere else self._shown(source):
-            if plane.take(labels.data).any():
+        known = {row.plane for row in rows}
+        planes = (plane for plane in self._planes(source, rows[0].plane) if plane not in known)
+        wanted = (plane for plane in planes if not self._session.references.was_removed(plane, layer_id(labels)))
+        new = (plane for plane in wanted if self._is_painted(labels, source, plane))
+        most = None if role(labels) else max(0, MOST_PLANES - len(rows) + 1)
+        found = list(islice(new, most))
+        if most is None or len(found) < most:
+            for plane in found:
                 self._row(source, plane, labels)
+
+    def _new(self, labels: Labels) -> list[tuple[LayerSource, PlaneKey]]:
+        """Return the plane that is shown of the picture of a layer in use, if it is painted and no reference yet."""
+        rows = self._session.references.of_layer(layer_id(labels))
+        source = self._pictures.get(rows[0].plane) if rows else None
+        known = {row.plane for row in rows}
+        planes = [] if source is None else [(source, plane) for plane in self._shown(source) if plane not in known]
+        return [(source, plane) for source, plane in planes if self._is_painted(labels, source, plane)]
+
+    def _painted_ids(self, rows: Iterable[ReferenceRow]) -> set[int]:
+        """Return the labels that are painted, background and ignored ones left out."""
+        return {int(label) for row in rows for label in np.unique(self.paint(row)) if label not in (0, row.ignore)}
 
     def _shown(self, source: LayerSource) -> list[PlaneKey]:
         try:

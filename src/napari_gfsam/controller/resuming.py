@@ -221,7 +221,8 @@ class Resuming:
 
     def _delete_old_arrays(self) -> None:
         """Delete the files of large label layers of the process before: they were written anew."""
-        used = {Path(layer.data.filename) for layer in our_layers(self._desk.viewer) if _is_mapped(layer)}
+        names = (getattr(layer.data, "filename", None) for layer in our_layers(self._desk.viewer))
+        used = {Path(name) for name in names if name is not None}
         for path in (self._desk.session.folder.path / "arrays").glob("*.npy"):
             if path not in used:
                 with suppress(OSError):  # in use on Windows
@@ -276,7 +277,3 @@ def _dress(layer: Layer, one: SavedLayer | None) -> None:
     """Set name, opacity and visibility of a layer made again."""
     if one is not None:
         set_facts(layer, {name: one.facts[name] for name in LOOKS if name in one.facts})
-
-
-def _is_mapped(layer: Layer) -> bool:
-    return isinstance(layer.data, np.memmap)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_gfsam.bridge.align import on_plane
+from napari_gfsam.bridge.align import data_at, on_plane
 from napari_gfsam.bridge.clicks import plane_yx
 from napari_gfsam.bridge.describe import file_of
 from napari_gfsam.bridge.identity import facts_of, role
@@ -125,11 +125,12 @@ class Sheets:
         napari_gfsam.imaging.ImageError
             If it does not point at the plane: beside the picture, or while another plane is shown.
         """
-        layer, world = self.layer(Role.PROPOSAL, plane), self._ours.viewer.cursor.position
-        y, x = plane_yx(layer, plane, world)
+        layer, viewer = self.layer(Role.PROPOSAL, plane), self._ours.viewer
+        world = viewer.cursor.position
+        y, x = plane_yx(viewer, layer, plane, world)
         height, width = (layer.data.shape[axis] for axis in plane.axes_yx)
         inside = -0.5 <= y < height - 0.5 and -0.5 <= x < width - 0.5
-        if not inside or not on_plane(plane, layer.world_to_data(world))[0]:
+        if not inside or not on_plane(plane, data_at(viewer, layer, world))[0]:
             raise ImageError("The pointer is not on the target under review; point at it and press the key again.")
         return y, x
 

@@ -88,12 +88,12 @@ class Targets:
         """Return those of `planes` that nobody has accepted, or corrected by points, yet; errors as there."""
         return [plane for plane in self.planes() if not self._is_settled(plane)]
 
-    def countable(self) -> list[PlaneKey]:
-        """Return the same, but nothing where that is an error."""
+    def countable(self) -> tuple[list[PlaneKey], str]:
+        """Return the same, or none and the sentence that says why, such as of a picture in 3D."""
         try:
-            return self.open_planes()
-        except ImageError:  # a picture in 3D, say: Run says why
-            return []
+            return self.open_planes(), ""
+        except ImageError as error:
+            return [], str(error)
 
     def say_planes(self, image: Image) -> str:
         """Say how many planes of a picture are picked; nothing for a single picture."""

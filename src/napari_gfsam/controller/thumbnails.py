@@ -26,39 +26,43 @@ class Thumbnails:
 
     def __init__(self, jobs: JobRunner) -> None:
         self._jobs = jobs
-        self._made: OrderedDict[tuple[Any, ...], RgbImage | None] = OrderedDict()
+        self._made: OrderedDict[tuple[Any, ...], RgbImage | str] = OrderedDict()
         self._wanted: tuple[Any, ...] | None = None
-        jobs.finished.connect(self._keep)
-        jobs.failed.connect(self._give_up)
+        jobs.finished.connect(self._put)
+        jobs.failed.connect(self._put)
 
     def get(self, source: PictureSource, plane: PlaneKey) -> RgbImage | None:
-        """Return a thumbnail, or ``None`` while it is made (only the newest that was asked for is)."""
-        key = (source.id, source.recipe, plane)
+        """Return a thumbnail, or ``None`` while it is made (only the newest that was asked for is) or cannot be."""
+        key = _key(source, plane)
         if key in self._made:
             self._made.move_to_end(key)
         elif key != self._wanted:
             self._wanted = key
             self._jobs.start(_steps(source, plane))
-        return self._made.get(key)
+        made = self._made.get(key)
+        return None if isinstance(made, str) else made
+
+    def why_not(self, source: PictureSource, plane: PlaneKey) -> str:
+        """Return the sentence that says why there is no thumbnail, empty where there is one or none was made yet."""
+        made = self._made.get(_key(source, plane))
+        return made if isinstance(made, str) else ""
 
     def close(self) -> None:
         """Stop."""
         self._jobs.stop()
 
-    def _keep(self, picture: RgbImage) -> None:
-        self._put(picture)
-
-    def _give_up(self, _: str) -> None:
-        """Leave a picture that cannot be read without a thumbnail; a run of it says why."""
-        self._put(None)
-
-    def _put(self, picture: RgbImage | None) -> None:
+    def _put(self, made: RgbImage | str) -> None:
+        """Keep a picture, or the sentence that says why it cannot be read."""
         if self._wanted is not None:
-            self._made[self._wanted] = picture
+            self._made[self._wanted] = made
             self._wanted = None
             while len(self._made) > KEPT:
                 self._made.popitem(last=False)
             self.changed.emit()
+
+
+def _key(source: PictureSource, plane: PlaneKey) -> tuple[Any, ...]:
+    return source.id, source.recipe, plane
 
 
 def _steps(source: PictureSource, plane: PlaneKey) -> Generator[None, None, RgbImage]:

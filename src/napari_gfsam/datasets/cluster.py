@@ -137,9 +137,11 @@ class DaskWorkers:
             if future is not None:
                 future.cancel()
             yield Gone(seat, f"the worker at {seat} left the cluster")
-        for seat in sorted(here - self._seats.keys()):
+        new = sorted(here - self._seats.keys())
+        # All of them first: a worker shares its machine's cores with those who are known when it gets its first target.
+        for seat in new:
             self._seats[seat] = self._free_number(seat)
-            yield Joined(seat)
+        yield from map(Joined, new)
 
     def _heard(self, seat: str, future: Future) -> Message:
         """Read the answer of a worker."""

@@ -158,4 +158,5 @@ class _Board:
             self._again.append(task)
             return None
         del self._ended[task.number]
-        return task.failed(f"{task.path}: the worker that had it ended twice (the last time: {how}).")
+        row = task.failed(f"{task.path}: the worker that had it ended twice (the last time: {how}).")
+        return replace(row, killed=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_gfsam.datasets.errors import DatasetError
-from napari_gfsam.datasets.targets import LABELS, OVERLAY, RECORD
+from napari_gfsam.datasets.targets import INSTANCES, LABELS, OVERLAY, RECORD
 from napari_gfsam.imaging.source import ArraySource, whole_of
 
 if TYPE_CHECKING:
@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     from napari_gfsam.io.records import RunRecord
 
 #: What a process that was killed while it wrote leaves behind (see `io.writers.write_bytes`).
-_UNFINISHED = re.compile(rf"\..*({re.escape(LABELS)}\.\w+|{re.escape(OVERLAY)}|{re.escape(RECORD)})\.\d+\.(tmp|old)")
+_UNFINISHED = re.compile(
+    rf"\..*(({re.escape(LABELS)}|{re.escape(INSTANCES)})\.\w+|{re.escape(OVERLAY)}|{re.escape(RECORD)})\.\d+\.(tmp|old)"
+)
 
 
 @dataclass(frozen=True, slots=True)

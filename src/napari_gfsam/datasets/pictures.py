@@ -56,25 +56,29 @@ def read_picture_file(path: Path, recipe: PixelRecipe) -> ReadPicture:
     """
     from napari_gfsam.imaging import array_hash
     from napari_gfsam.imaging.source import source_hash, whole_of
-    from napari_gfsam.io.large import large_source, open_picture
+    from napari_gfsam.io.large import channel_axis_of, large_source, open_picture
     from napari_gfsam.io.pixel_sizes import read_pixel_size
     from napari_gfsam.io.readers import Picture, read_picture
     from napari_gfsam.io.records import InputRecord
 
     size = read_pixel_size(path)
-    source = large_source(path) if recipe.channel_axis is None else None
+    source = large_source(path, channel_axis=recipe.channel_axis)
     if source is not None:
         record = InputRecord(path.name, source_hash(source), source.shape, str(absolute(path)), pixel_size=size)
-        return ReadPicture(source, recipe, record)
+        return ReadPicture(source, _with_axis(recipe, channel_axis_of(source)), record)
     if is_zarr(path):
-        picture = Picture(whole_of(open_picture(path)), recipe.channel_axis)
+        opened = open_picture(path, channel_axis=recipe.channel_axis)
+        picture = Picture(whole_of(opened), channel_axis_of(opened))
     else:
         picture = read_picture(path, channel_axis=recipe.channel_axis)
-    if picture.channel_axis is not None:
-        recipe = replace(recipe, channel_axis=picture.channel_axis)
-    pixels = picture.pixels
+    pixels, recipe = picture.pixels, _with_axis(recipe, picture.channel_axis)
     record = InputRecord(path.name, array_hash(pixels), pixels.shape, str(absolute(path)), pixel_size=size)
     return ReadPicture(pixels, recipe, record)
+
+
+def _with_axis(recipe: PixelRecipe, axis: int | None) -> PixelRecipe:
+    """Return a recipe with the channel axis of a file that has one."""
+    return recipe if axis is None else replace(recipe, channel_axis=axis)
 
 
 def read_label_file(path: Path) -> tuple[NDArray[Any], InputRecord]:

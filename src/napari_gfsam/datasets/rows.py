@@ -54,6 +54,8 @@ class Row:
         Where the models worked; empty where none ran.
     error
         Why it failed.
+    killed
+        Whether it failed because the processes that had it ended.
     tile
         Size of the tiles it was looked at in; empty where it was looked at whole.
     zoom
@@ -68,6 +70,7 @@ class Row:
     seconds: float = 0.0
     device: str = ""
     error: str = ""
+    killed: bool = False
     tile: str = ""
     zoom: float = 1.0
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+from napari_gfsam.datasets.begun import Begun
+from napari_gfsam.datasets.crew import ATTEMPTS, DEATHS, DEATHS_A_SEAT, work_through
 from napari_gfsam.datasets.errors import DatasetError
 from napari_gfsam.datasets.job import Job, Task
 from napari_gfsam.datasets.journal import Journal, delete, read_rows
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
     from napari_gfsam.datasets.rows import Row
 
 LOCK = ".napari-gfsam.lock"
+#: So many targets over which a process may have ended share a worker: if each ends it, no more than a crew bears.
+AT_ONCE = (DEATHS + DEATHS_A_SEAT) // ATTEMPTS
 #: So many rows of the review list are kept for showing them.
 SHOWN = 10
 
@@ -77,7 +81,8 @@ def segment_files(
     targets
         Files, folders or globs, or what `find_pictures` made of them.
     workers
-        Processes on this machine, one target each at a time; 1 works in this process.
+        Processes on this machine, one target each at a time; 1 works in this process, but for targets over which a
+        process may have ended before: they have a worker first.
     cluster
         A Dask scheduler whose workers do the work instead.
     on_row
@@ -99,13 +104,14 @@ def segment_files(
         plan = replace(plan, threads=threads_of(workers))
     prepare_folder(plan.output)
     run, tasks = uuid4().hex, _tasks(plan, found)
-    with _alone(plan.output):
+    with alone(plan.output), Begun(plan.output) as begun:
         sweep(plan.output)
         if cluster is None and workers == 1:
-            rows = Job(plan).rows(tasks, None if on_event is None else lambda task, event: on_event(task.path, event))
+            watch = None if on_event is None else lambda task, event: on_event(task.path, event)
+            rows = _here(plan, tasks, begun, watch)
         else:
             rows = _by_crew(_crew(plan, workers, cluster, run), tasks)
-        with closing(rows):
+        with closing(rows), closing(begun.followed(rows)) as rows:
             return _told(plan.output, run, rows, on_row)
 
 
@@ -131,6 +137,20 @@ def _tasks(plan: Plan, found: Found) -> Iterator[Task]:
         yield Task(number + more, problem_.word, "", problem_.sentence)
 
 
+def _here(
+    plan: Plan, tasks: Iterable[Task], begun: Begun, watch: Callable[[Task, Any], None] | None
+) -> Generator[Row, None, None]:
+    """Do targets in this process, after those over which one may have ended: these in a process of their own."""
+    if begun.suspects:
+        listed = [*tasks]
+        apart = [task for task in listed if begun.suspected(task)]
+        tasks = [task for task in listed if not begun.suspected(task)]
+        for first in range(0, len(apart), AT_ONCE):
+            yield from _by_crew(_crew(plan, 1, None, ""), apart[first : first + AT_ONCE])
+    with closing(Job(plan).rows(begun.noted(tasks), watch)) as rows:
+        yield from rows
+
+
 def _crew(plan: Plan, workers: int, cluster: Cluster | None, run: str) -> Crew:
     if cluster is not None:
         from napari_gfsam.datasets.cluster import DaskWorkers
@@ -142,8 +162,6 @@ def _crew(plan: Plan, workers: int, cluster: Cluster | None, run: str) -> Crew:
 
 
 def _by_crew(crew: Crew, tasks: Iterable[Task]) -> Generator[Row, None, None]:
-    from napari_gfsam.datasets.crew import work_through
-
     with closing(crew), closing(work_through(crew, tasks)) as rows:
         yield from rows
 
@@ -171,7 +189,7 @@ def _told(folder: Path, run: str, rows: Iterator[Row], on_row: Callable[[Row], N
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
+def alone(folder: Path) -> Iterator[None]:
     """Keep another run out of the folder.
 
     Raises

@@ -12,7 +12,7 @@ from napari_gfsam.imaging import ArraySource
 from napari_gfsam.imaging.source import whole_of
 from napari_gfsam.io.large import large_source, open_picture
 from napari_gfsam.io.parts import ROWS, row_bands
-from napari_gfsam.io.readers import ImageFileError, check_file, read_labels
+from napari_gfsam.io.readers import ImageFileError, check_file, read_labels, whole_numbers
 from napari_gfsam.io.writers import SOFTWARE, beside, no_room, write_labels
 
 if TYPE_CHECKING:
@@ -72,10 +72,17 @@ def open_labels(path: Path) -> PictureSource:
         check_file(path)
     large = large_source(path, palette=False)
     if large is None:
-        return open_picture(path) if path.is_dir() else ArraySource(read_labels(path))
+        return ArraySource(_small_zarr(path) if path.is_dir() else read_labels(path))
     if len(large.shape) != 2 or large.dtype.kind not in "bu":
         raise ImageFileError(f"{path} is no label image: it has the shape {large.shape} and the type {large.dtype}.")
     return large
+
+
+def _small_zarr(path: Path) -> NDArray[np.integer[Any]]:
+    pixels = whole_of(open_picture(path))
+    if pixels.ndim != 2 or not pixels.size:
+        raise ImageFileError(f"{path} is no label image: it has the shape {pixels.shape}.")
+    return whole_numbers(pixels, path)
 
 
 def on_disk(labels: PictureSource) -> NDArray[Any]:

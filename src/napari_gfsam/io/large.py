@@ -13,9 +13,10 @@ import numpy as np
 
 from napari_gfsam.imaging import ArraySource
 from napari_gfsam.io.decode import DAMAGE, quiet
-from napari_gfsam.io.paged import paged
+from napari_gfsam.io.paged import one_page, paged
 from napari_gfsam.io.raster import RasterFile
 from napari_gfsam.io.readers import ImageFileError
+from napari_gfsam.io.zarrs import zarr_picture
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -67,7 +68,7 @@ class MappedSource(RasterFile):
         return np.array(mapped[rows, columns], dtype=self.dtype.newbyteorder("="))
 
 
-def open_picture(path: Path | str) -> PictureSource:
+def open_picture(path: Path | str, *, channel_axis: int | None = None) -> PictureSource:
     """Open a picture to be read in parts; nothing of its pixels is read now.
 
     Parameters
@@ -75,11 +76,14 @@ def open_picture(path: Path | str) -> PictureSource:
     path
         A TIFF (memory-mapped where it is not compressed, else decoded tile by tile or strip by strip), a Zarr array or
         the first level of an OME-Zarr image (needs zarr). TIFF compressions that tifffile does not know, such as LZW,
-        need rasterio (the extra ``geo``).
+        and bands that lie one after the other need rasterio (the extra ``geo``).
+    channel_axis
+        Axis of separate channels in a Zarr with three axes (axes of length 1 not counted); that of an OME-Zarr image
+        which is named c by default.
 
     Returns
     -------
-    Rows and columns are its first two axes.
+    Rows and columns are its first two axes but for that of channels (`channel_axis_of`).
 
     Raises
     ------
@@ -92,11 +96,16 @@ def open_picture(path: Path | str) -> PictureSource:
     if not path.exists():
         raise ImageFileError(f"{path} does not exist.")
     if path.suffix.lower() == ".zarr":
-        return _zarr(path)
+        return zarr_picture(path, channel_axis)
     return _mapped(path) or _paged(path) or _windows(path)
 
 
-def large_source(path: Path, *, palette: bool = True) -> PictureSource | None:
+def channel_axis_of(source: PictureSource) -> int | None:
+    """Return the axis of separate channels in what `open_picture` returned, ``None`` where it has none."""
+    return source.channel_axis if isinstance(source, ArraySource) else None
+
+
+def large_source(path: Path, *, palette: bool = True, channel_axis: int | None = None) -> PictureSource | None:
     """Open a picture if it is large (256 MB of pixels or more) and can be read in parts.
 
     Parameters
@@ -105,6 +114,8 @@ def large_source(path: Path, *, palette: bool = True) -> PictureSource | None:
         Any file or folder.
     palette
         Leave out pictures whose values are numbers of colours in a palette.
+    channel_axis
+        As `open_picture`; a TIFF for which it is named is to be read whole.
 
     Returns
     -------
@@ -113,9 +124,9 @@ def large_source(path: Path, *, palette: bool = True) -> PictureSource | None:
     if path.suffix.lower() not in PART_SUFFIXES or not path.exists():
         return None
     try:
-        if path.is_file() and not _may_be_large(path, palette):
+        if path.is_file() and (channel_axis is not None or not _may_be_large(path, palette)):
             return None
-        source = open_picture(path)
+        source = open_picture(path, channel_axis=channel_axis)
     except ImageFileError:  # whoever reads it whole says what is wrong with it, or knows more kinds
         return None
     return source if math.prod(source.shape) * source.dtype.itemsize >= LARGE_BYTES else None
@@ -135,38 +146,28 @@ def _may_be_large(path: Path, palette: bool) -> bool:
         return False
 
 
-def _zarr(path: Path) -> PictureSource:
-    try:
-        import zarr
-    except ImportError as error:
-        raise ImageFileError(f'{path} needs the package zarr; pip install "napari-gfsam[exports]".') from error
-    try:
-        found: Any = zarr.open(str(path), mode="r")
-        while not hasattr(found, "shape"):
-            found = found["0"]
-    except (KeyError, ValueError, OSError) as error:
-        raise ImageFileError(f"{path} holds no array that can be read ({error}).") from error
-    return ArraySource(_checked(path, found))
-
-
 def _mapped(path: Path) -> PictureSource | None:
-    """Map a TIFF whose pixels lie in one piece; ``None`` where they do not, or it is no TIFF that tifffile reads."""
+    """Map a TIFF whose pixels lie in one piece, bands last; ``None`` where they do not, or tifffile reads no TIFF."""
     import tifffile
 
     try:
         found = tifffile.memmap(path, mode="r")
     except (tifffile.TiffFileError, ValueError, OSError):
         return None
-    _checked(path, found)
-    return MappedSource(path, tuple(found.shape), found.dtype, found.offset)
+    shape = tuple(found.shape)
+    return MappedSource(path, shape, found.dtype, found.offset) if _is_plane(shape) else None
 
 
 def _paged(path: Path) -> PictureSource | None:
     found = paged(path)
-    return None if found is None else _checked(path, found)
+    if found is not None and not _is_plane(found.shape):
+        raise ImageFileError(f"{path} has the shape {found.shape}; (height, width) or (height, width, 3) is expected.")
+    return found
 
 
 def _windows(path: Path) -> PictureSource:
+    if not one_page(path):  # rasterio would read the first one
+        raise ImageFileError(f"{path} holds several planes; one picture a file is expected.")
     with _opened(path) as file:
         bands, dtype = file.count, np.dtype(file.dtypes[0])
         shape = (file.height, file.width) if bands == 1 else (file.height, file.width, bands)
@@ -180,7 +181,7 @@ def _opened(path: Path) -> Any:
         rasterio = import_module("rasterio")
     except ImportError as error:
         raise ImageFileError(
-            f'{path} is compressed in a way that rasterio reads in parts; pip install "napari-gfsam[geo]".'
+            f'{path} is stored in a way that rasterio reads in parts; pip install "napari-gfsam[geo]".'
         ) from error
     try:
         with warnings.catch_warnings():
@@ -190,9 +191,5 @@ def _opened(path: Path) -> Any:
         raise ImageFileError(f"{path} cannot be read ({error}).") from error
 
 
-def _checked(path: Path, found: Any) -> Any:
-    if len(found.shape) == 2 or (len(found.shape) == 3 and found.shape[2] in (1, 3, 4)):
-        return found
-    raise ImageFileError(
-        f"{path} has the shape {tuple(found.shape)}; (height, width) or (height, width, 3) is expected."
-    )
+def _is_plane(shape: tuple[int, ...]) -> bool:
+    return len(shape) == 2 or (len(shape) == 3 and shape[2] in (1, 3, 4))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -61,6 +62,17 @@ def paged(path: Path) -> PagedSource | None:
             return PagedSource(path, tuple(page.shape), np.dtype(page.dtype))
     except (OSError, *DAMAGE):
         return None
+
+
+def one_page(path: Path) -> bool:
+    """Tell whether a TIFF holds one picture, not a stack; so does a file that tifffile does not read."""
+    import tifffile
+
+    try:
+        with quiet(), tifffile.TiffFile(path) as tiff:
+            return bool(math.prod(tiff.series[0].shape) == math.prod(tiff.pages[0].shape))
+    except (OSError, *DAMAGE):
+        return True
 
 
 def _pieces(tiff: Any, rows: slice, columns: slice) -> Iterator[tuple[tuple[int, int], NDArray[Any]]]:

@@ -5,6 +5,7 @@ tifffile is imported where it is used: it takes a while, and a window opens with
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 #: Written into label images (TIFF tag Software, PNG text Software), so that our files are told from a user's.
 SOFTWARE = "napari-gfsam"
+#: Characters of a name that its hidden place keeps: `datasets.outputs` knows by them what a killed run left.
+_KEPT = 32
 
 
 class OutputError(OSError):
@@ -64,7 +67,7 @@ def beside(path: Path) -> Iterator[Path]:
     OutputError
         If something cannot be written; nothing of it is left, and what was at `path` before is still there.
     """
-    hidden = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    hidden = _hidden(path, "tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -86,12 +89,18 @@ def remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
+def _hidden(path: Path, ending: str) -> Path:
+    """Return a place beside `path` for this process alone, with a name that is short however long that of `path` is."""
+    digest = hashlib.blake2b(os.fsencode(path.name), digest_size=8).hexdigest()
+    return path.with_name(f".{digest}_{path.name[-_KEPT:]}.{os.getpid()}.{ending}")
+
+
 def _move(hidden: Path, path: Path) -> None:
     """Put a file in the place of a file, or a folder in that of a folder, which comes back if that fails."""
     if not (hidden.is_dir() and path.is_dir()):
         os.replace(hidden, path)
         return
-    before = path.with_name(f".{path.name}.{os.getpid()}.old")
+    before = _hidden(path, "old")
     os.replace(path, before)
     try:
         os.replace(hidden, path)

@@ -24,6 +24,7 @@ class ClassTable:
 
     def __init__(self) -> None:
         self._rows: dict[int, ClassRow] = {}
+        self._removed: set[int] = set()
 
     def __len__(self) -> int:
         """Return the number of classes."""
@@ -38,6 +39,11 @@ class ClassTable:
         return self._rows.get(class_id)
 
     @property
+    def removed(self) -> frozenset[int]:
+        """Ids that were taken out and not added again since: what is painted with them counts as unpainted."""
+        return frozenset(self._removed)
+
+    @property
     def specs(self) -> tuple[ClassSpec, ...]:
         """The classes as a run takes them, by id."""
         return tuple(ClassSpec(row.id, row.name, row.negative) for row in self)
@@ -50,15 +56,14 @@ class ClassTable:
         ValueError
             If all 65535 ids are taken.
         """
-        class_id = max(self._rows, default=0) + 1
+        class_id = max({0, *self._rows, *self._removed}) + 1
         if class_id > LARGEST_ID:
             free = (number for number in range(1, LARGEST_ID + 1) if number not in self._rows)
             class_id = next(free, 0)
         if not class_id:
             raise ValueError(f"There are {LARGEST_ID} classes already; remove one first.")
         row = _new_row(class_id, name)
-        self._rows[class_id] = row
-        self.changed.emit()
+        self._put(row)
         return row
 
     def put(self, row: ClassRow) -> None:
@@ -72,8 +77,7 @@ class ClassTable:
         if not 1 <= row.id <= LARGEST_ID:
             raise ValueError(f"The label value {row.id} cannot be a class; class ids run from 1 to {LARGEST_ID}.")
         if self._rows.get(row.id) != row:
-            self._rows[row.id] = row
-            self.changed.emit()
+            self._put(row)
 
     def ensure(self, ids: Iterable[int]) -> tuple[ClassRow, ...]:
         """Add rows for ids that have none, such as those found in a label layer.
@@ -98,8 +102,7 @@ class ClassTable:
             raise ValueError(f"The label value {wrong[0]} cannot be a class; class ids run from 1 to {LARGEST_ID}.")
         rows = tuple(_new_row(class_id, None) for class_id in new)
         if rows:
-            self._rows.update({row.id: row for row in rows})
-            self.changed.emit()
+            self._put(*rows)
         return rows
 
     def rename(self, class_id: int, name: str) -> None:
@@ -122,11 +125,22 @@ class ClassTable:
     def remove(self, class_id: int) -> None:
         """Take a class out of the table; its paint stays where it is."""
         if self._rows.pop(class_id, None) is not None:
+            self._removed.add(class_id)
             self.changed.emit()
+
+    def pass_over(self, ids: Iterable[int]) -> None:
+        """Take ids for removed that have no row, such as those found in paint of earlier work."""
+        self._removed |= {int(class_id) for class_id in ids} - {0, *self._rows}
 
     def restore(self, rows: Iterable[ClassRow]) -> None:
         """Put other rows in the place of all."""
         self._rows = {row.id: row for row in rows}
+        self._removed = set()
+        self.changed.emit()
+
+    def _put(self, *rows: ClassRow) -> None:
+        self._rows.update({row.id: row for row in rows})
+        self._removed -= {row.id for row in rows}
         self.changed.emit()
 
     def _change(self, class_id: int, **changes: Any) -> None:

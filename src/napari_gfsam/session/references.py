@@ -10,7 +10,7 @@ from psygnal import Signal
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from napari_gfsam.session.types import ReferenceRow
+    from napari_gfsam.session.types import PlaneKey, ReferenceRow
 
 
 class ReferenceList:
@@ -20,6 +20,7 @@ class ReferenceList:
 
     def __init__(self) -> None:
         self._rows: dict[str, ReferenceRow] = {}
+        self._removed: set[tuple[PlaneKey, str]] = set()
 
     def __len__(self) -> int:
         """Return the number of rows."""
@@ -44,6 +45,7 @@ class ReferenceList:
             if (known.plane, known.labels_layer) == (row.plane, row.labels_layer):
                 return known
         self._rows[row.id] = row
+        self._removed.discard((row.plane, row.labels_layer))
         self.changed.emit()
         return row
 
@@ -64,9 +66,14 @@ class ReferenceList:
 
     def remove(self, *row_ids: str) -> None:
         """Take rows out of the list; the paint stays in its layer."""
-        gone = [self._rows.pop(row_id, None) for row_id in row_ids]
-        if any(gone):
+        gone = [self._rows.pop(row_id) for row_id in row_ids if row_id in self._rows]
+        if gone:
+            self._removed |= {(row.plane, row.labels_layer) for row in gone}
             self.changed.emit()
+
+    def was_removed(self, plane: PlaneKey, labels_layer: str) -> bool:
+        """Tell whether a plane of a Labels layer was taken out and not added again since."""
+        return (plane, labels_layer) in self._removed
 
     def of_layer(self, labels_layer: str) -> tuple[ReferenceRow, ...]:
         """Return the rows whose paint is in a Labels layer."""
@@ -79,4 +86,5 @@ class ReferenceList:
     def restore(self, rows: Iterable[ReferenceRow]) -> None:
         """Put other rows in the place of all."""
         self._rows = {row.id: row for row in rows}
+        self._removed = set()
         self.changed.emit()

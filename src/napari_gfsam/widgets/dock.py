@@ -147,7 +147,7 @@ class Dock(QWidget):
             desk.thumbnails.changed,
             desk.warmup.done,
             desk.layers_changed,
-            desk.painted,
+            desk.references.strokes.made,
         ):
             self._links.connect(source, self._soon)
         self._links.connect(desk.ours.added, self._on_added)
@@ -156,10 +156,9 @@ class Dock(QWidget):
         self._links.connect(desk.problem, self.next_step.show_problem)
         self._links.connect(desk.running.progressed, self.run.show_progress)
         self._links.connect(desk.running.ended, self._on_ended)
-        for source in (desk.exporting.saved, desk.exporting.progressed):
-            self._links.connect(source, self.run.show_idle)
+        for source in (desk.exporting.saved, desk.exporting.progressed, desk.packs.saved):
+            self._links.connect(source, self.run.show_line)
         self._links.connect(desk.exporting.changed, self._soon)
-        self._links.connect(desk.packs.saved, self.run.show_idle)
         self._links.connect(desk.running.failed, self._on_ended_badly)
         self._links.connect(desk.running.done, self._on_done)
         self._links.connect(desk.saving.brought_back, self._on_brought_back)

@@ -12,6 +12,7 @@ from napari_gfsam.bridge.identity import find_layer, layer_id
 from napari_gfsam.bridge.planes import show_plane
 from napari_gfsam.bridge.region import draw_box
 from napari_gfsam.controller.folders import pictures_in
+from napari_gfsam.controller.next_step import why_not_run
 from napari_gfsam.imaging import ImageError
 from napari_gfsam.session.picks import PlanesPick
 from napari_gfsam.widgets.data import Choice, PictureRow
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from napari_gfsam.bridge.region import Region
     from napari_gfsam.controller.desk import Desk
-    from napari_gfsam.session.types import ReferenceRow
+    from napari_gfsam.session.types import PictureSource, PlaneKey, ReferenceRow
     from napari_gfsam.widgets.classes import ClassesPanel
     from napari_gfsam.widgets.references import ReferencesPanel
     from napari_gfsam.widgets.run import RunPanel
@@ -207,23 +208,34 @@ class Prepare:
         image = self._image(self._chosen_picture)
         if image is None:
             self._targets.show_planes((), PlanesPick())
-            self._targets.show_input(None, "")
+            self._show_first_of(_folder_of(self._chosen_picture))
             return
         self._targets.show_planes(self._desk.targets.axes(image), self._desk.targets.planes_of(image))
         try:
-            source = self._desk.pictures.source_over(image)
-            picture = self._desk.thumbnails.get(source, self._desk.targets.shown(image))
+            source, plane = self._desk.pictures.source_over(image), self._desk.targets.shown(image)
         except ImageError as error:
             self._targets.show_input(None, str(error))
             return
-        self._targets.show_input(picture, source.describe())
+        self._show_input(source, plane, source.describe())
+
+    def _show_first_of(self, folder: Path | None) -> None:
+        """Show the first picture of a folder, which stands for all."""
+        source = None if folder is None else self._desk.folders.first(folder)
+        if source is None:
+            self._targets.show_input(None, "")
+        else:
+            self._show_input(source, source.plane, f"{source.name}, {source.describe()}")
+
+    def _show_input(self, source: PictureSource, plane: PlaneKey, words: str) -> None:
+        picture = self._desk.thumbnails.get(source, plane)
+        self._targets.show_input(picture, self._desk.thumbnails.why_not(source, plane) or words)
 
     def _show_run(self) -> None:
         standing = self._desk.standing()
         targets, views, classes = standing.targets, standing.views, len(self._desk.session.classes)
         took = self._desk.running.estimate(targets, views, classes, standing.painted)
         self._targets.show_estimate(targets, views, took.seconds, took.memory_bytes, took.disk_bytes)
-        self._run.show_ready(standing.targets, "" if standing.painted else "Paint a reference first")
+        self._run.show_ready(standing.targets, why_not_run(standing))
 
     def _row(self, group: tuple[Image, ...]) -> PictureRow:
         first = group[0]

@@ -66,6 +66,10 @@ class RunPanel(QWidget):
         self._show_running(False)
         say(self._line, text)
 
+    def show_line(self, text: str) -> None:
+        """Say something else, such as how far an export is, whether a run goes on or not."""
+        say(self._line, text)
+
     def _show_running(self, running: bool) -> None:
         self._cancel.setVisible(running)
         self._bar.setVisible(running)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from napari_gfsam.bridge.planes import give_slider
 from napari_gfsam.bridge.sources import levels_of
 from napari_gfsam.imaging import ImageError, PixelRecipe
 from napari_gfsam.session.painting import AcceptMode
@@ -15,6 +16,7 @@ from napari_gfsam.widgets.modelling import Modelling
 if TYPE_CHECKING:
     from napari.layers import Image
 
+    from napari_gfsam.bridge.recipes import Reading
     from napari_gfsam.controller.desk import Desk
     from napari_gfsam.widgets.advanced import AdvancedPanel
     from napari_gfsam.widgets.model_line import ModelLine
@@ -42,7 +44,6 @@ class Tuning:
     def __init__(self, desk: Desk, panel: AdvancedPanel, line: ModelLine) -> None:
         self._desk, self._panel = desk, panel
         self._models = Modelling(desk, panel, line)
-        self._pick = IntensityPick()
         self._connect()
 
     def refresh(self) -> None:
@@ -79,7 +80,6 @@ class Tuning:
         self._desk.review.mode = AcceptMode(mode)
 
     def _set_intensity(self, pick: IntensityPick) -> None:
-        self._pick = pick
         self._desk.pictures.intensity = _intensity(pick)
         self._desk.layers_changed.emit()
 
@@ -87,6 +87,8 @@ class Tuning:
         image = self._desk.image()
         axis = int(value) if value not in (ALONE, TOGETHER) else None
         self._desk.pictures.read(image, together=value == TOGETHER, channel_axis=axis)
+        if axis is not None:
+            give_slider(self._desk.viewer, image, axis)
         self._desk.layers_changed.emit()
 
     def _set_level(self, value: str) -> None:
@@ -95,7 +97,7 @@ class Tuning:
 
     def _show_reading(self) -> None:
         reading = self._panel.reading
-        reading.show_intensity(self._pick)
+        reading.show_intensity(_pick_of(self._desk.pictures.intensity))
         try:
             image = self._desk.image()
         except ImageError:
@@ -116,8 +118,15 @@ def _channels(group: tuple[Image, ...]) -> list[Choice]:
     if len(group) > 1:
         found.append(Choice(ALONE, f"{first.name} alone", "Each layer is a picture of its own"))
     if not first.rgb and first.ndim > 2:
-        found += [Choice(str(axis), f"Axis {axis} holds channels") for axis in range(first.ndim - 2)]
+        found += [Choice(str(axis), f"Axis {axis} holds channels") for axis in _channel_axes(levels_of(first)[0])]
     return found
+
+
+def _channel_axes(shape: tuple[int, ...]) -> list[int]:
+    """Return the axes that may hold channels: the first ones, and of the last two those no longer than one of them."""
+    first = range(len(shape) - 2)
+    longest = max(shape[axis] for axis in first)
+    return [*first, *(axis for axis in (len(shape) - 2, len(shape) - 1) if shape[axis] <= longest)]
 
 
 def _intensity(pick: IntensityPick) -> Any:
@@ -126,6 +135,15 @@ def _intensity(pick: IntensityPick) -> Any:
     if pick.kind == "range":
         return PixelRecipe("range", limits=((pick.low, pick.high),))
     return pick.kind
+
+
+def _pick_of(intensity: Reading | PixelRecipe) -> IntensityPick:
+    """Return what a person would have picked, the other way round."""
+    if not isinstance(intensity, PixelRecipe):
+        return IntensityPick(intensity)
+    if intensity.intensity == "percentile":
+        return IntensityPick("percentile", *intensity.percentiles)
+    return IntensityPick(intensity.intensity, *(intensity.limits[0] if intensity.limits else ()))
 
 
 def _scales(chosen: str) -> tuple[Choice, ...]:

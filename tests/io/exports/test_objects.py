@@ -132,6 +132,12 @@ def test_a_name_is_never_a_path(name):
     label_sheet(np.ones((2, 2), int), safe_name(name))
 
 
+def test_a_name_is_cut_by_bytes_between_characters():
+    for text, name in (("x" * 250, "x" * 200), ("核" * 70, "核" * 66), ("aä" * 70, "aä" * 66 + "a")):
+        assert safe_name(text) == name
+        assert safe_name(name) == name
+
+
 def test_planes_of_a_stack_keep_order_and_instances():
     stack = np.arange(2 * 3 * 4 * 5).reshape(2, 3, 4, 5) % 3
     sheet = label_sheet(stack, "s", instances=stack + 1, scale=(1, 2, 3, 4), picture="deep.ome.tif")

@@ -13,6 +13,7 @@ from ome_zarr.reader import Label, Reader
 from PIL import Image
 
 from napari_gfsam.io.exports import ExportError, export, label_sheet
+from napari_gfsam.io.exports.provenance import as_json, provenance
 from napari_gfsam.io.readers import read_labels
 from napari_gfsam.io.writers import is_ours
 from tests.io.exports import scenes
@@ -62,6 +63,30 @@ def test_provenance_tells_labels_that_were_changed_since(tmp_path):
     path = written("tiff", tmp_path, record=scenes.record(scenes.labels()[::-1]))
     with tifffile.TiffFile(path) as opened:
         check_provenance(opened.shaped_metadata[0]["napari_gfsam"], as_recorded=False)
+
+
+@pytest.mark.parametrize("length", [2**20 - 1, 2**20, 7 * 2**20])
+def test_a_png_that_says_much_can_be_read(tmp_path, length):
+    known = scenes.record(scenes.labels(), environment={"x": ""})
+    known = scenes.record(scenes.labels(), environment={"x": "x" * (length - text_length(known))})
+    path = written("png", tmp_path, record=known)
+    assert np.array_equal(read_labels(path), scenes.labels())
+    with Image.open(path) as opened:
+        assert len(opened.info["napari-gfsam"]) == length
+    with pytest.raises(ExportError, match=r"plate: classes and run take .* export a TIFF instead"):
+        written("png", tmp_path / "more", record=scenes.record(scenes.labels(), environment={"x": "x" * 7 * 2**20}))
+
+
+def text_length(record):
+    return len(as_json(provenance(scenes.sheet(record=record))))
+
+
+def test_a_png_of_many_objects_keeps_all_classes(tmp_path):
+    ids = np.arange(20_000).reshape(100, 200)
+    path = written("png", tmp_path, labels=ids, record=None)
+    assert np.array_equal(read_labels(path), ids)
+    with Image.open(path) as opened:
+        assert len(json.loads(opened.info["napari-gfsam"])["classes"]) == 19_999
 
 
 def test_png_with_a_palette(tmp_path):

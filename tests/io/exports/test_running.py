@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from napari_gfsam.io.exports import FORMATS, ExportError, export, export_format, label_sheet
+from napari_gfsam.io.exports import FORMATS, ExportClass, ExportError, export, export_format, label_sheet
 from napari_gfsam.io.writers import OutputError
 from tests.io.exports import scenes
 
@@ -39,6 +39,21 @@ def test_nothing_is_replaced_unasked(tmp_path, format_id):
     after = everything(tmp_path)
     assert set(after) == set(before)
     assert after != before
+
+
+def test_a_set_is_not_begun_where_one_of_its_outputs_is_there(tmp_path):
+    (tmp_path / "labels").mkdir()
+    (tmp_path / "labels" / "b.txt").write_text("a person's")
+    with pytest.raises(ExportError, match=r"b.txt is there already; --overwrite"):
+        export("yolo", [sheet(name="a"), sheet(name="b"), sheet(name="c")], tmp_path)
+    assert [path.name for path in everything(tmp_path)] == ["b.txt"]
+
+
+def test_a_set_that_fails_at_the_end_leaves_nothing(tmp_path):
+    other = label_sheet(scenes.labels(), "b", [ExportClass(1, "rock", (1, 2, 3))])
+    with pytest.raises(ExportError, match="Class 1 is 'nucleus' in a and 'rock' in b"):
+        export("yolo", [sheet(name="a"), other], tmp_path)
+    assert everything(tmp_path) == {}
 
 
 @pytest.mark.parametrize("format_id", FORMATS)

@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from label_studio_converter.brush import decode_rle
@@ -16,9 +16,10 @@ from PIL import Image
 from pycocotools.coco import COCO
 from supervision import DetectionDataset
 
-from napari_gfsam.io.exports import ExportClass, ExportError, export, label_sheet
+from napari_gfsam.io.exports import ExportClass, ExportError, export, label_sheet, yolo
 from napari_gfsam.io.exports.label_studio import pack
 from napari_gfsam.io.exports.objects import objects_of
+from napari_gfsam.io.exports.registry import SetOptions
 from tests.io.exports import scenes
 from tests.io.exports.test_rasters import check_provenance
 
@@ -68,8 +69,9 @@ def test_coco_has_run_lengths_only_where_there_are_holes(tmp_path, capsys):
 
 
 def test_coco_keeps_each_run_once(tmp_path):
-    other = scenes.sheet(name="late", record=scenes.record(scenes.labels(), settings={"max_prompts": 4}))
-    (path,) = export("coco", [scenes.sheet(), EMPTY, scenes.sheet(name="more"), other], tmp_path).paths
+    settings = {"max_prompts": 4}
+    other = scenes.sheet(picture="late.tif", record=scenes.record(scenes.labels(), settings=settings))
+    (path,) = export("coco", [scenes.sheet(), EMPTY, scenes.sheet(picture="more.tif"), other], tmp_path).paths
     data = json.loads(path.read_text())
     runs = data["info"]["napari_gfsam"]["runs"]
     assert [one["settings"] for one in runs] == [{"max_prompts": 16}, {"max_prompts": 4}]
@@ -84,6 +86,36 @@ def test_planes_of_a_stack_become_pictures(tmp_path):
     data = json.loads(path.read_text())
     assert [one["file_name"] for one in data["images"]] == ["s_p0000.tif", "s_p0001.tif"]
     assert len(data["annotations"]) == 10
+
+
+def pictures_of(format_id, folder):
+    if format_id == "coco":
+        return [one["file_name"] for one in json.loads((folder / "coco.json").read_text())["images"]]
+    return [one["data"]["image"] for one in json.loads((folder / "label_studio.json").read_text())]
+
+
+@pytest.mark.parametrize("format_id", ["coco", "label-studio"])
+def test_pictures_of_one_name_are_told_apart_by_their_folders(tmp_path, format_id):
+    places = ("/home/me/a/x.tif", "/home/me/b/x.tif", "C:/y.tif", "/c/1/y.tif", "/d/1/y.tif", "/c/z.tif", "/c/z.tif")
+    sheets = [scenes.sheet(picture=place[-5:], picture_path=place) for place in places]
+    done = export(format_id, sheets, tmp_path, picture_prefix="p/")
+    expected = ["p/a/x.tif", "p/b/x.tif", "p/C/y.tif", "p/c/1/y.tif", "p/d/1/y.tif", "p/z.tif", "p/z.tif"]
+    assert pictures_of(format_id, tmp_path) == expected
+    assert done.notes == ("5 pictures are named with their folders, as others have their names: a/x.tif ...",)
+    stack = np.stack([scenes.labels()] * 2)
+    stacks = [label_sheet(stack, end, picture="s.tif", picture_path=f"/{end}/s.tif") for end in "ab"]
+    export(format_id, stacks, tmp_path / "stacks")
+    names = [f"{end}/s_p000{plane}.tif" for end in "ab" for plane in range(2)]
+    assert pictures_of(format_id, tmp_path / "stacks") == names
+
+
+@pytest.mark.parametrize("format_id", ["coco", "label-studio"])
+@pytest.mark.parametrize("places", [("", ""), ("", "/a/plate.tif"), ("/a/plate.tif", ""), ("/a/1.tif", "/a/2.tif")])
+def test_pictures_that_nothing_tells_apart_are_refused(tmp_path, format_id, places):
+    sheets = [scenes.sheet(picture_path=place) for place in places]
+    with pytest.raises(ExportError, match=r"a picture called 'plate.tif', and nothing tells the two pictures apart"):
+        export(format_id, sheets, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("format_id", ["coco", "yolo", "label-studio"])
@@ -156,6 +188,16 @@ def test_yolo_splits_objects_in_several_pieces_and_says_so(tmp_path):
     assert done.notes == ("YOLO has one outline an object: 1 objects in several pieces became several objects.",)
     lines = (tmp_path / "labels/x.txt").read_text().splitlines()
     assert sorted(lines) == ["0 0 0 0 1 0.33333333 1 0.33333333 0", "0 0.66666667 0 0.66666667 1 1 1 1 0"]
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.text())
+@example("核 \U0001f600")
+@example("".join(map(chr, [*range(0x20), 0x22, 0x5C, *range(0x7F, 0xA1), 0x2028, 0x2029, 0xFEFF, 0xFFFE, 0xD800])))
+def test_yolo_names_any_class(name):
+    sheet = label_sheet(np.ones((1, 1), int), "x", [ExportClass(1, name, (1, 2, 3))])
+    files = dict(yolo.encode_set([sheet], SetOptions("", print)))
+    assert yaml.safe_load(files["data.yaml"])["names"] == {0: name}
 
 
 def test_yolo_of_nothing(tmp_path):

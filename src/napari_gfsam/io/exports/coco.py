@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from napari_gfsam.io.exports.extras import library
 from napari_gfsam.io.exports.objects import objects_of
 from napari_gfsam.io.exports.outlines import outlines_of, polygons_in
+from napari_gfsam.io.exports.pictures import PictureNames
 from napari_gfsam.io.exports.provenance import ClassBook, Runs, about_program, as_json
 from napari_gfsam.io.exports.runs import run_lengths
 
@@ -28,19 +29,20 @@ def encode_set(sheets: Iterable[LabelSheet], options: SetOptions) -> Iterator[tu
     Raises
     ------
     ExportError
-        If pictures disagree about the name of a class.
+        If pictures disagree about the name of a class, or cannot be told apart.
     """
-    book, runs = ClassBook(), Runs()
+    book, runs, names = ClassBook(), Runs(), PictureNames()
     images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
     for number, sheet in enumerate(sheets, start=1):
         book.add(sheet.classes, sheet.name)
+        names.add(sheet)
         height, width = sheet.labels.shape
-        file_name = f"{options.picture_prefix}{sheet.picture or sheet.name}"
-        image = {"id": number, "file_name": file_name, "width": width, "height": height}
-        images.append({**image, "napari_gfsam": runs.facts(sheet)})
+        images.append({"id": number, "width": width, "height": height, "napari_gfsam": runs.facts(sheet)})
         for found in _annotations(sheet):
             annotations.append({"id": len(annotations) + 1, "image_id": number, **found})
+    for image, name in zip(images, names.all(options.note), strict=True):
+        image["file_name"] = f"{options.picture_prefix}{name}"
     content = {
         "info": {**_info(), "napari_gfsam": {**about_program(), "runs": runs.all}},
         "licenses": [],

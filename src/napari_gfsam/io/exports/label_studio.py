@@ -12,6 +12,7 @@ from xml.sax.saxutils import quoteattr
 import numpy as np
 
 from napari_gfsam.io.exports.objects import objects_of
+from napari_gfsam.io.exports.pictures import PictureNames
 from napari_gfsam.io.exports.provenance import ClassBook, about_program, as_json, provenance
 from napari_gfsam.io.exports.runs import run_lengths
 from napari_gfsam.io.exports.types import ExportError
@@ -40,14 +41,17 @@ def encode_set(sheets: Iterable[LabelSheet], options: SetOptions) -> Iterator[tu
     Raises
     ------
     ExportError
-        If pictures disagree about the name of a class, or one has more than 1,073,741,823 pixels.
+        If pictures disagree about the name of a class or cannot be told apart, or one has more than 1,073,741,823
+        pixels.
     """
-    book, tasks = ClassBook(), []
+    book, names = ClassBook(), PictureNames()
+    tasks: list[dict[str, Any]] = []
     for sheet in sheets:
         book.add(sheet.classes, sheet.name)
-        picture = f"{options.picture_prefix}{sheet.picture or sheet.name}"
-        meta = {"napari_gfsam": provenance(sheet)}
-        tasks.append({"data": {"image": picture}, "predictions": [_prediction(sheet)], "meta": meta})
+        names.add(sheet)
+        tasks.append({"predictions": [_prediction(sheet)], "meta": {"napari_gfsam": provenance(sheet)}})
+    for task, name in zip(tasks, names.all(options.note), strict=True):
+        task["data"] = {"image": f"{options.picture_prefix}{name}"}
     yield INTERFACE, _interface(book.all).encode()
     yield NAME, as_json(tasks).encode()
 

@@ -92,6 +92,7 @@ def read_sheet(source: SheetSource, *, on_earth: bool = False) -> LabelSheet:
         source.name,
         _classes(source, record, notes),
         picture=_picture_name(source, record),
+        picture_path=_picture_path(source, record),
         instances=instances,
         axes=axes,
         georeference=_find_place(source, record) if on_earth else None,
@@ -209,6 +210,12 @@ def _picture_name(source: SheetSource, record: RunRecord | None) -> str:
     if source.picture is not None:
         return source.picture.name
     return plain_name(record.target.name) if record else ""
+
+
+def _picture_path(source: SheetSource, record: RunRecord | None) -> str:
+    if source.picture is not None:
+        return (source.picture.parent.resolve() / source.picture.name).as_posix()
+    return record.target.path.replace("\\", "/") if record else ""
 
 
 def _find_place(source: SheetSource, record: RunRecord | None) -> Georeference | None:

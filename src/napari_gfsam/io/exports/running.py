@@ -12,7 +12,7 @@ from napari_gfsam.io.exports.registry import ExportFormat, SetOptions, export_fo
 from napari_gfsam.io.exports.types import ExportError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from napari_gfsam.io.exports.types import LabelSheet
 
@@ -68,11 +68,11 @@ def export(
     chosen = export_format(format_id)
     check_libraries(chosen)
     job = _Job(chosen, Path(folder), overwrite, frozenset(path.resolve() for path in inputs))
-    if chosen.together:
-        for name in chosen.outputs:
-            job.check(job.folder / name)
     planes = sheets if "stacks" in chosen.keeps else (plane for sheet in sheets for plane in sheet.planes())
-    job.write(planes, picture_prefix)
+    if chosen.together:
+        job.write_set(planes, picture_prefix)
+    else:
+        job.write_each(planes)
     return Exported(tuple(job.written), tuple(job.notes))
 
 
@@ -97,12 +97,12 @@ class _Job:
     written: list[Path] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
-    def check(self, path: Path) -> None:
-        """See that a path may be written."""
+    def check(self, path: Path, others: Collection[Path] = ()) -> None:
+        """See that a path may be written, and is none of the others."""
+        if path in others:
+            raise ExportError(f"Two label images would both become {path}; rename one.")
         if path.resolve() in self.inputs:
             raise ExportError(f"{path} is a file that is read; choose another folder.")
-        if path in self.written:
-            raise ExportError(f"Two label images would both become {path}; rename one.")
         if path.exists() and not self.overwrite:
             raise ExportError(f"{path} is there already; --overwrite (overwrite=True) replaces it.")
         whole = self.format.kind == "folder"
@@ -111,27 +111,36 @@ class _Job:
         if path.is_dir() and not whole:
             raise ExportError(f"{path} is a folder, so no file can be written there; choose another folder.")
 
-    def write(self, sheets: Iterable[LabelSheet], picture_prefix: str) -> None:
-        """Write all outputs."""
-        module = import_module(f"napari_gfsam.io.exports.{self.format.module}")
-        if self.format.together:
-            options = SetOptions(picture_prefix, self.notes.append)
-            for name, content in module.encode_set(sheets, options):
-                self._put(self.folder / name, content)
-            return
+    def write_set(self, sheets: Iterable[LabelSheet], picture_prefix: str) -> None:
+        """Write all outputs when the last is made: labels that do not fit, or an output that is there, leave none."""
+        for name in self.format.outputs:
+            self.check(self.folder / name)
+        made: dict[Path, bytes] = {}
+        for name, content in self._module().encode_set(sheets, SetOptions(picture_prefix, self.notes.append)):
+            self.check(self.folder / name, made)
+            made[self.folder / name] = content
+        for path, content in made.items():
+            self.check(path)  # making all may have taken long
+            self._put(path, content)
+
+    def write_each(self, sheets: Iterable[LabelSheet]) -> None:
+        """Write one output after the other, each when it is made."""
+        module = self._module()
         for sheet in sheets:
             path = self.folder / f"{sheet.name}{self.format.outputs[0]}"
-            self.check(path)
+            self.check(path, self.written)
             if self.format.kind == "folder":
                 write_folder(module, sheet, path)
                 self.written.append(path)
             else:
                 self._put(path, module.encode(sheet))
 
+    def _module(self) -> Any:
+        return import_module(f"napari_gfsam.io.exports.{self.format.module}")
+
     def _put(self, path: Path, content: bytes) -> None:
         from napari_gfsam.io.writers import write_bytes
 
-        self.check(path)
         write_bytes(path, content)
         self.written.append(path)
 

@@ -93,6 +93,9 @@ class LabelSheet:
         Every class that occurs, by id, and those that do not but are known.
     picture
         File name of the picture that is labelled, without folders.
+    picture_path
+        Its whole path with forward slashes, empty where it is not known: tells pictures of one name apart, and of it
+        sets name no more folders than that takes.
     instances
         Like `labels`: the number of the object that holds a pixel, 0 for none; ``None`` where objects are not told
         apart, so that connected pieces count.
@@ -118,6 +121,7 @@ class LabelSheet:
     name: str
     classes: tuple[ExportClass, ...]
     picture: str = ""
+    picture_path: str = ""
     instances: NDArray[np.integer[Any]] | None = None
     scores: Mapping[int, float] = field(default_factory=dict)
     axes: str = "yx"
@@ -180,9 +184,20 @@ def label_sheet(labels: NDArray[Any], name: str, classes: Iterable[ExportClass] 
     return sheet
 
 
-def safe_name(text: str) -> str:
-    """Return a plain file name from any text: no separators, no control characters, never hidden, never empty."""
-    return _UNSAFE.sub("_", text).strip(" .")[:200].strip(" .") or "labels"
+def safe_name(text: str, *, longest: int = 200, otherwise: str = "labels") -> str:
+    """Return a plain file name from any text: no separators, no control characters, never hidden, never empty.
+
+    Parameters
+    ----------
+    text
+        Any.
+    longest
+        So many bytes at most, as UTF-8, which is what file systems count.
+    otherwise
+        The name where nothing is left.
+    """
+    plain = _UNSAFE.sub("_", text).strip(" .").encode()[:longest]
+    return plain.decode(errors="ignore").strip(" .") or otherwise  # a character that was cut through goes
 
 
 def plain_name(text: str) -> str:

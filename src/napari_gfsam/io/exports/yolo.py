@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 from napari_gfsam.io.exports.outlines import outlined, polygons_in
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 NAME, BESIDE = "data.yaml", "napari_gfsam.json"
 EXTRA = "exports"
+_NO_ASCII = re.compile(r"[^ -~]")
 
 
 def encode_set(sheets: Iterable[LabelSheet], options: SetOptions) -> Iterator[tuple[str, bytes]]:
@@ -59,10 +61,15 @@ def _beside(book: ClassBook, runs: Runs, pictures: list[dict[str, Any]]) -> byte
 
 
 def _data(classes: tuple[ExportClass, ...]) -> bytes:
-    """Return the YAML; a JSON string is a YAML string too, whatever the name holds."""
-    names = "".join(f"  {place}: {json.dumps(one.name)}\n" for place, one in enumerate(classes))
+    """Return the YAML, in ASCII."""
+    names = "".join(f"  {place}: {_quoted(one.name)}\n" for place, one in enumerate(classes))
     head = "# Put the pictures into images/, each with the name of its text file.\n"
     return f"{head}path: .\ntrain: images\nval: images\nnames:{chr(10) + names if names else ' {}' + chr(10)}".encode()
+
+
+def _quoted(text: str) -> str:
+    """Return a YAML string: one of JSON, but that JSON has no escape for characters that take more than 16 bits."""
+    return _NO_ASCII.sub(lambda found: f"\\U{ord(found[0]):08x}", json.dumps(text, ensure_ascii=False))
 
 
 def _say_losses(filled: int, split: int, options: SetOptions) -> None:
