@@ -34,7 +34,7 @@ from napari_gfsam.controller.saving import Saving
 from napari_gfsam.controller.sheets import Sheets
 from napari_gfsam.controller.sources import Sources
 from napari_gfsam.controller.stacks import Stacks
-from napari_gfsam.controller.strokes import TAKEN, Strokes
+from napari_gfsam.controller.steps import TAKEN, StrokeSteps
 from napari_gfsam.controller.targets import Targets
 from napari_gfsam.controller.thumbnails import Thumbnails
 from napari_gfsam.controller.warmup import Warmup
@@ -105,7 +105,7 @@ class Desk:
         self.filling = Filling(self.ours, self.references, self.models, JobRunner())
         self.correcting = Correcting(session, sources, sheets, self.prompts, self.clusters, JobRunner())
         self.review = Review(session, sources, sheets, self.folders, self.ours, self.correcting, self.slices)
-        self.strokes = Strokes(session, self.ours, sources, self.review, self.correcting)
+        self.steps = StrokeSteps(session, self.ours, sources, self.review, self.correcting)
         self.rerun = Rerun(session, self.references, self.running, self.review, sheets)
         self.getting = Getting(self.models, JobRunner())
         self.stacks = Stacks(session, sheets, self.running, self.slices)
@@ -348,21 +348,15 @@ class Desk:
         # In a reference napari's own undo takes strokes back: nothing but paint is there.
         painting = role(layer) == Role.REFERENCE.value
         bind(layer, {name: act for name, act in self.actions.items() if not (painting and name in UNDO)})
-        watcher = self._watchers.get(str(role(layer)))
-        if watcher is not None:
-            layer.events.paint.connect(watcher)
+        if role(layer) in TAKEN:
+            layer.events.paint.connect(self._on_stroke)
 
     def _stop_watching(self, layer: Layer) -> None:
-        watcher = self._watchers.get(str(role(layer)))
-        if watcher is not None:
-            layer.events.paint.disconnect(watcher)
-
-    @property
-    def _watchers(self) -> dict[str, Callable[..., None]]:
-        return dict.fromkeys(TAKEN, self._on_stroke)
+        if role(layer) in TAKEN:
+            layer.events.paint.disconnect(self._on_stroke)
 
     def _on_stroke(self, event: Any) -> None:
-        self.guarded(self.strokes.take)(event)
+        self.guarded(self.steps.take)(event)
 
     def _show_classes(self) -> None:
         self.ours.set_classes(tuple(self.session.classes))
@@ -390,7 +384,7 @@ class Desk:
     def _let_go(self, layer: Layer) -> None:
         name, source = layer_id(layer), str(facts_of(layer).get("source", ""))
         self.references.forget_layer(name)
-        self.strokes.let_go(role(layer), source)
+        self.steps.let_go(role(layer), source)
         if role(layer) == Role.ACCEPTED.value and self.ours.find(Role.ACCEPTED, source) is None:
             self.review.forget_accepted(source)
         for gone in self.sources.of_layer(name):

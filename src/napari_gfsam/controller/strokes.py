@@ -1,75 +1,49 @@
-"""Strokes on the layers of ours over targets: each is a step of the one history."""
+"""Strokes in the label layers that references are painted in, the person's own too."""
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
-from napari_gfsam.bridge.identity import facts_of, role
-from napari_gfsam.bridge.ours import Role
-from napari_gfsam.bridge.strokes import reached_beside, replay
-from napari_gfsam.controller.files import path_of
-from napari_gfsam.session.history import Command
-from napari_gfsam.session.sizes import bytes_held
+from psygnal import Signal
+
+from napari_gfsam.bridge.identity import find_layer
 
 if TYPE_CHECKING:
-    from napari_gfsam.bridge.ours import OurLayers
-    from napari_gfsam.controller.correcting import Correcting
-    from napari_gfsam.controller.review import Review
-    from napari_gfsam.controller.sources import Sources
-    from napari_gfsam.session import Session
-    from napari_gfsam.session.types import PlaneKey
+    from napari.layers import Labels
 
-#: Layers whose strokes the history holds; in a reference, where nothing but paint is, napari's own undo serves.
-TAKEN = (Role.PROPOSAL, Role.ACCEPTED, Role.INSTANCES)
+    from napari_gfsam.bridge.ours import OurLayers
+    from napari_gfsam.session import Session
 
 
 class Strokes:
-    """Takes strokes into the history. Main thread only.
+    """Listens to the layers of the references on the list. Main thread only.
 
-    On a proposal they are paint, found by comparing (see `session.painting`). On accepted labels and single objects,
-    where no book says what is there, the step is what napari's event tells.
+    `made` carries the layer and what napari tells of the stroke (see `bridge.strokes`).
     """
 
-    def __init__(
-        self, session: Session, ours: OurLayers, sources: Sources, review: Review, correcting: Correcting
-    ) -> None:
-        self._session, self._ours, self._sources = session, ours, sources
-        self._review, self._correcting = review, correcting
+    made = Signal(object, object)
 
-    def take(self, event: Any) -> None:
-        """Take in a stroke, from the ``paint`` event of a layer."""
-        wanted, source = Role(str(role(event.source))), str(facts_of(event.source).get("source", ""))
-        if self._session.history.busy:
-            return
-        planes = self._planes(source, event.value)
-        if wanted is Role.PROPOSAL:
-            self._correcting.take_strokes(on=planes)
-            return
-        step = partial(self._replay, wanted, source, tuple(event.value), planes)
-        do, undo = partial(step, back=False), partial(step, back=True)
-        self._session.history.push(Command("paint", do, undo, (wanted, source), _nbytes(event.value)))
+    def __init__(self, session: Session, ours: OurLayers) -> None:
+        self._session, self._ours = session, ours
+        self._heard: WeakSet[Labels] = WeakSet()
+        session.references.changed.connect(self._hear_all)
+        ours.added.connect(self._hear_all)
 
-    def let_go(self, wanted: str | None, source: str) -> None:
-        """Forget the strokes on a layer that a person deleted; those over a file come and go with it."""
-        if wanted in TAKEN and path_of(source) is None and self._ours.find(Role(wanted), source) is None:
-            self._session.history.forget((Role(wanted), source))
+    def close(self) -> None:
+        """Stop."""
+        self._session.references.changed.disconnect(self._hear_all)
+        self._ours.added.disconnect(self._hear_all)
+        for layer in self._heard:
+            layer.events.paint.disconnect(self._on_paint)
+        self._heard.clear()
 
-    def _planes(self, source: str, changes: Any) -> list[PlaneKey]:
-        """Return the planes that a stroke reached: they lie as the one that is shown, in 3D as that under review."""
-        current = self._session.queue.current
-        over = self._review.shown(source) or (current if current and current.source == source else None)
-        return [] if over is None else reached_beside(changes, over)
+    def _hear_all(self, *_: Any) -> None:
+        names = {row.labels_layer for row in self._session.references}
+        found = {layer for name in names if (layer := find_layer(self._ours.viewer, name)) is not None}
+        for layer in found - set(self._heard):
+            self._heard.add(layer)
+            layer.events.paint.connect(self._on_paint)
 
-    def _replay(self, wanted: Role, source: str, changes: Any, planes: list[PlaneKey], *, back: bool) -> None:
-        if planes and self._review.shown(source) not in planes and self._sources.can_open(planes[0]):
-            self._correcting.bring(planes[0])
-        layer = self._ours.find(wanted, source)
-        if layer is not None:
-            replay(layer.data, changes, back=back)
-            layer.refresh()
-
-
-def _nbytes(changes: Any) -> int:
-    """Return the memory that the value of a ``paint`` event holds."""
-    return sum(bytes_held(tuple(change)) for change in changes)
+    def _on_paint(self, event: Any) -> None:
+        self.made.emit(event.source, event.value)

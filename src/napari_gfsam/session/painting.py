@@ -178,7 +178,7 @@ def from_plane(plane: LabelArray) -> Paint:
 
 def stroke(before: Paint | None, after: Paint) -> Stroke:
     """Return what is new in paint that `found` gave, compared with that before it; ``None`` for none."""
-    old, new = _painted(before or no_paint(after.shape), after.indices), _painted(after, after.indices)
+    old, new = _painted(before or no_paint(after.shape), after.indices), after.values.astype(np.int64) + 1
     changed = np.flatnonzero(old != new)
     return Stroke(_small(after.indices[changed]), _small(old[changed]), _small(new[changed]))
 
