@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from napari_gfsam.cli.segment import SegmentOptions
 
 STACKS = "Stacks"
+#: As `api.stacks.EACH_SIDE`, for the command line opens without the API.
 EACH_SIDE = 2
 
 

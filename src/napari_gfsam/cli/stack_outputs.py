@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_gfsam.cli.errors import CommandError
-from napari_gfsam.datasets.outputs import OutputPaths, State, job_key, output_paths
+from napari_gfsam.datasets.outputs import State, job_key, output_paths
 from napari_gfsam.datasets.targets import INSTANCES
 
 if TYPE_CHECKING:
@@ -39,9 +39,9 @@ class StackFiles:
     record: Path
 
     @property
-    def paths(self) -> OutputPaths:
-        """Return all of them as `datasets.outputs.Inputs` looks at them."""
-        return OutputPaths(self.labels, self.record, self.instances)
+    def all(self) -> tuple[Path, ...]:
+        """Every path."""
+        return self.labels, self.instances, self.record
 
 
 class Left(Enum):

@@ -124,7 +124,7 @@ def _do(job: StackJob, target: Target) -> list[str]:
     from napari_gfsam.io.stacks import open_stack
 
     files, options = job.files(target), job.options
-    job.inputs.refuse(files.paths)
+    job.inputs.refuse(files)
     with open_stack(target.path, options.stack_axis or 0) as stack:
         helper, planes = _served(job, target, stack)
         wanted = _wanted(job, target, stack, helper, planes)
@@ -163,13 +163,7 @@ def _outcomes(
 
     options = job.options
     region = region_of(options.region[0]) if options.region else None
-    plan = StackPlan(
-        stack.axis,
-        each_side=options.each_side,
-        smooth=options.smooth,
-        scale=job.scale,
-        pixels=job.pixels,
-    )
+    plan = StackPlan(stack.axis, each_side=options.each_side, smooth=options.smooth, scale=job.scale, pixels=job.pixels)
     painting = Painting(classes_of(options), options.ignore, region)
     outcomes = segment_stack(
         helper, stack, own, plan, painting=painting, recipe=_recipe(job, stack), record=wanted.target

@@ -18,8 +18,8 @@ from napari_gfsam.bridge.planes import show_plane, shown_plane
 from napari_gfsam.bridge.proposals import read_plane
 from napari_gfsam.bridge.view import look_at
 from napari_gfsam.controller.files import path_of
+from napari_gfsam.controller.reference_strokes import ReferenceStrokes
 from napari_gfsam.controller.run_types import Paint, ReferenceInput
-from napari_gfsam.controller.strokes import Strokes
 from napari_gfsam.imaging import ImageError
 from napari_gfsam.session.types import PlaneKey, ReferenceRow
 
@@ -63,7 +63,7 @@ class References:
 
     def __init__(self, session: Session, ours: OurLayers, pictures: Pictures, folders: Folders) -> None:
         self._session, self._ours, self._pictures, self._folders = session, ours, pictures, folders
-        self.strokes = Strokes(session, ours)
+        self.strokes = ReferenceStrokes(session, ours)
 
     @property
     def _viewer(self) -> ViewerModel:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from napari_gfsam.datasets.errors import DatasetError
 from napari_gfsam.datasets.targets import INSTANCES, LABELS, OVERLAY, RECORD
@@ -51,6 +51,15 @@ class OutputPaths:
     def all(self) -> tuple[Path, ...]:
         """Every path."""
         return tuple(path for path in (self.labels, self.overlay, self.record) if path is not None)
+
+
+class Outputs(Protocol):
+    """The files of one target, of whatever kind."""
+
+    @property
+    def all(self) -> tuple[Path, ...]:
+        """Every path."""
+        ...
 
 
 class State(Enum):
@@ -111,7 +120,7 @@ class Inputs:
     def __init__(self, paths: Iterable[Path]) -> None:
         self._paths = tuple(paths)
 
-    def refuse(self, paths: OutputPaths) -> None:
+    def refuse(self, outputs: Outputs) -> None:
         """See that no output is a file that is read.
 
         Raises
@@ -119,7 +128,7 @@ class Inputs:
         DatasetError
             If one is.
         """
-        for path in paths.all:
+        for path in outputs.all:
             found = _identity(path)
             if found is not None and found in self._identities:
                 raise DatasetError(f"{path} is one of the pictures that are read; choose another -o folder.")

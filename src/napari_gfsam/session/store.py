@@ -162,12 +162,12 @@ class PredictionStore:
         """Return what a person decided, to be compared with a later answer; of the run before if so asked."""
         entry = self._entries.get(plane)
         version = None if entry is None else entry.before if before else entry.now
-        return None if version is None else (version.decisions, version.reading)
+        return None if version is None else (version.decisions, version.read_otherwise)
 
     def is_read_otherwise(self, plane: PlaneKey) -> bool:
         """Tell whether a person chose another reading of a plane than the run did."""
         entry = self._entries.get(plane)
-        return entry is not None and entry.now.reading
+        return entry is not None and entry.now.read_otherwise
 
     def get(self, plane: PlaneKey) -> AnyPrediction | None:
         """Return a plane's prediction with all its decisions, read from disk if need be (tens of milliseconds).
@@ -274,7 +274,7 @@ class PredictionStore:
             return False
         with self._lock:
             self._sizes[file] = self._archive.nbytes(self._folder() / file)
-            self._entries[plane] = Entry(Version(file, decisions, reading=read_otherwise))
+            self._entries[plane] = Entry(Version(file, decisions, read_otherwise=read_otherwise))
         self.changed.emit()
         return True
 

@@ -23,8 +23,8 @@ NAME = re.compile(r"[0-9a-f]{32}\.safetensors")
 class Version:
     """One prediction: its file, what is in the file (settings unknown before it is read), what is true now.
 
-    `reading` tells whether a person chose another reading than that of the run, whose settings are `as_run` (``None``
-    where an earlier process knew them).
+    `read_otherwise` tells whether a person chose another reading than that of the run, whose settings are `as_run`
+    (``None`` where an earlier process knew them).
     """
 
     file: str
@@ -34,7 +34,7 @@ class Version:
     prediction: AnyPrediction | None = None
     memory: int = 0
     as_run: GFSAMConfig | None = None
-    reading: bool = False
+    read_otherwise: bool = False
 
     @classmethod
     def of_run(cls, prediction: AnyPrediction) -> Version:
@@ -45,11 +45,11 @@ class Version:
     @property
     def decided(self) -> bool:
         """Whether a person decided anything about it."""
-        return self.reading or bool(self.decisions)
+        return self.read_otherwise or bool(self.decisions)
 
     def correct(self, prediction: AnyPrediction) -> None:
         """Take in what a person made of it."""
-        self.reading = self.as_run is None or prediction.settings != self.as_run
+        self.read_otherwise = self.as_run is None or prediction.settings != self.as_run
 
     def hold(self, prediction: AnyPrediction) -> None:
         """Keep a prediction in memory."""
@@ -58,7 +58,7 @@ class Version:
     def is_written_as(self, prediction: AnyPrediction) -> None:
         """Remember what the file holds."""
         self.settings, self.in_file = prediction.settings, prediction.decisions
-        if not self.reading:
+        if not self.read_otherwise:
             self.as_run = prediction.settings
 
     @property

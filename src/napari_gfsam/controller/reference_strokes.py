@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from napari_gfsam.session import Session
 
 
-class Strokes:
+class ReferenceStrokes:
     """Listens to the layers of the references on the list. Main thread only.
 
     `made` carries the layer and what napari tells of the stroke (see `bridge.strokes`).
