@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import yaml
 from npe2 import PluginManifest
+from qtpy.QtCore import QCoreApplication, QEvent
 from qtpy.QtWidgets import QApplication, QLabel
 
 import napari_gfsam
@@ -121,6 +122,15 @@ def test_all_ways_lead_to_one_dock(viewer):
     assert open_dock(viewer) is dock
     assert dock.isVisible()
     assert docks(viewer) == [dock]
+
+
+@pytest.mark.gui
+def test_a_dock_taken_out_of_the_window_is_deleted(viewer):
+    dock, gone = open_dock(viewer), []
+    dock.destroyed.connect(lambda: gone.append(True))
+    viewer.window.remove_dock_widget("all")
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    assert gone
 
 
 @pytest.mark.gui

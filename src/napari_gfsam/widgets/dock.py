@@ -97,10 +97,14 @@ class Dock(QWidget):
         self._prepare.new_reference()
 
     def event(self, event: QEvent | None) -> bool:
-        """Let go of the viewer when napari takes the dock out of the window for good, which is all its X does."""
+        """Let go of the viewer when napari takes the dock out of the window for good, which is all its X does.
+
+        It is deleted, too: with PySide6 its panels' connections would keep it alive.
+        """
         done = super().event(event)
         if event is not None and event.type() == QEvent.Type.ParentChange and self.parent() is None:
             self._links.close()
+            self.deleteLater()
         return bool(done)
 
     def closeEvent(self, event: QCloseEvent | None) -> None:
