@@ -445,6 +445,29 @@ def test_paint_on_planes_that_are_no_targets_comes_back(at, after_a_crash):
     assert not [plane for plane in other.desk.session.proposals if plane.index[0] == 2]
 
 
+@pytest.mark.parametrize("count", [1, 2])
+def test_paint_taken_off_the_list_comes_back_and_stays_off_it(at, after_a_crash, count):
+    image, labels = at.painted_stack(4)
+    stroke(at.ours(Role.REFERENCE, image), [2, 2, 2], [5, 6, 7], [8, 8, 8], values=1)
+    at.desk.references.refresh()
+    rows = list(at.desk.session.references)
+    assert len(rows) == 2
+    at.desk.session.references.remove(*(row.id for row in rows[2 - count :]))
+    save(at)
+    other = after_a_crash(at)
+    assert go_on(other) == ()
+    save(other)
+    third = after_a_crash(other)
+    assert go_on(third) == ()
+    for again in (other, third):
+        paint = again.ours(Role.REFERENCE, again.viewer.layers["cells"])
+        assert np.array_equal(paint.data, labels.data)
+        again.desk.references.refresh()
+        assert [row.plane.index for row in again.desk.session.references] == [
+            row.plane.index for row in rows[: 2 - count]
+        ]
+
+
 def test_going_on_leaves_the_work_at_hand_for_later(killed, after_a_crash):
     other = after_a_crash(killed)
     pixels, labels = picture(9)

@@ -259,8 +259,9 @@ class References:
 
     def forget_layer(self, layer: str) -> None:
         """Take references off the list whose label layer was deleted; those of files come and go with their picture."""
-        rows = self._session.references.of_layer(layer)
-        self._session.references.remove(*(row.id for row in rows if path_of(row.plane.source) is None))
+        known = self._session.references
+        rows = [row for row in (*known, *known.removed) if row.labels_layer == layer]
+        known.forget(*(row.id for row in rows if path_of(row.plane.source) is None))
 
     def add(self, plane: PlaneKey, labels: Labels) -> ReferenceRow:
         """Add one plane of a label layer, such as the accepted labels of a corrected target."""

@@ -167,16 +167,20 @@ class Resuming:
                 _dress(layer, self._over(source, Role.ACCEPTED))
 
     def _bring_references(self, found: Reopened) -> Iterator[None]:
-        """Give every reference its label layer: the one that is there, or else one of ours with the saved paint."""
-        rows = sorted(self._desk.session.references, key=_layer_and_source)
-        for (name, _), group in groupby(rows, key=_layer_and_source):
+        """Give every reference its label layer: the one that is there, or else one of ours with the saved paint.
+
+        Paint of references that were taken off the list comes back, too.
+        """
+        known = self._desk.session.references
+        painted = [row for row in known.removed if self._resumed.paint(row.id) is not None]
+        for (name, _), group in groupby(sorted([*known, *painted], key=_layer_and_source), key=_layer_and_source):
             of_layer = list(group)
             yield
             if not self._desk.sources.is_open(of_layer[0].plane) or self._is_there(name, of_layer, found):
                 continue
             layer = self._new_paint(self._described(name), of_layer)
             for row in of_layer:
-                self._desk.session.references.replace(row.id, labels_layer=layer_id(layer))
+                known.replace(row.id, labels_layer=layer_id(layer))
 
     def _is_there(self, name: str, rows: list[ReferenceRow], found: Reopened) -> bool:
         """Tell whether a label layer holds the paint; one just opened from its file may be older than the paint."""

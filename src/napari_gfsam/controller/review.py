@@ -172,7 +172,7 @@ class Review:
         for plane in gone:
             self._session.history.forget(plane)
         self._session.forget(gone)
-        self._session.references.remove(*(row.id for row in self._session.references.of_source(source)))
+        self._session.references.forget_source(source)
 
     def _accept(self, planes: Iterable[PlaneKey], title: str) -> None:
         self._slices.finish()

@@ -89,7 +89,9 @@ class Saving:
     def holds_work(self) -> bool:
         """Whether there is anything to go on with: references, targets or accepted labels."""
         session = self._session
-        return bool(len(session.references) or len(session.queue) or any(session.accepted))
+        return bool(
+            len(session.references) or session.references.removed or len(session.queue) or any(session.accepted)
+        )
 
     @property
     def busy(self) -> bool:

@@ -118,7 +118,8 @@ class Snapshots:
 
     def collect(self) -> Collected:
         """Read what may have changed since the last time: copies, quick for pictures in memory."""
-        rows = [row for row in self._desk.session.references if self._is_open(row)]
+        known = self._desk.session.references
+        rows = [row for row in (*known, *filter(self._keeps, known.removed)) if self._is_open(row)]
         paint = {row.id: self._desk.references.paint(row) for row in rows}
         return Collected(paint, self._changed_labels(), self._new_pictures())
 
@@ -182,6 +183,11 @@ class Snapshots:
         there = find_layer(self._desk.viewer, row.labels_layer) is not None
         return there and self._desk.sources.is_open(row.plane)
 
+    def _keeps(self, row: ReferenceRow) -> bool:
+        """Tell whether the paint of a row that was taken off the list is in a layer that we made for paint."""
+        layer = find_layer(self._desk.viewer, row.labels_layer)
+        return layer is not None and role(layer) == Role.REFERENCE.value
+
     def _changed_labels(self) -> dict[PlaneKey, LabelArray]:
         found = {plane: self._labels(plane) for plane in self._watch.take()}
         return {plane: labels for plane, labels in found.items() if labels is not None}
@@ -216,14 +222,15 @@ class Snapshots:
 
     def _needed(self) -> set[str]:
         """Return the ids of all layers that pictures and references in use are made of."""
-        layers = {row.labels_layer for row in self._desk.session.references}
+        known = self._desk.session.references
+        layers = {row.labels_layer for row in (*known, *known.removed)}
         for source in self._described_sources():
             layers |= set(source.layers)
         return layers
 
     def _described_sources(self) -> list[SavedSource]:
         session = self._desk.session
-        names = dict.fromkeys(row.plane.source for row in session.references)
+        names = dict.fromkeys(row.plane.source for row in (*session.references, *session.references.removed))
         names |= dict.fromkeys(target.plane.source for target in session.queue)
         for name in names:
             source = self._desk.sources.get(name)

@@ -20,7 +20,7 @@ class ReferenceList:
 
     def __init__(self) -> None:
         self._rows: dict[str, ReferenceRow] = {}
-        self._removed: set[tuple[PlaneKey, str]] = set()
+        self._removed: dict[str, ReferenceRow] = {}
 
     def __len__(self) -> int:
         """Return the number of rows."""
@@ -39,24 +39,30 @@ class ReferenceList:
         """The rows that the next run uses."""
         return tuple(row for row in self if row.enabled)
 
+    @property
+    def removed(self) -> tuple[ReferenceRow, ...]:
+        """The rows that were taken out and not added again since, whose paint is still in its layer."""
+        return tuple(self._removed.values())
+
     def add(self, row: ReferenceRow) -> ReferenceRow:
         """Add a row at the end, or return the one that holds the same plane of the same Labels layer already."""
         for known in self:
-            if (known.plane, known.labels_layer) == (row.plane, row.labels_layer):
+            if _place(known) == _place(row):
                 return known
         self._rows[row.id] = row
-        self._removed.discard((row.plane, row.labels_layer))
+        self._removed = {known.id: known for known in self.removed if _place(known) != _place(row)}
         self.changed.emit()
         return row
 
     def replace(self, row_id: str, **changes: Any) -> ReferenceRow | None:
-        """Change named fields of a row (such as ``ignore`` or ``region_yx``) and return it."""
-        row = self._rows.get(row_id)
+        """Change named fields of a row (such as ``ignore`` or ``region_yx``), taken out or not, and return it."""
+        rows = self._removed if row_id in self._removed else self._rows
+        row = rows.get(row_id)
         if row is None:
             return None
         changed = replace(row, **changes)
         if changed != row:
-            self._rows[row_id] = changed
+            rows[row_id] = changed
             self.changed.emit()
         return changed
 
@@ -68,12 +74,24 @@ class ReferenceList:
         """Take rows out of the list; the paint stays in its layer."""
         gone = [self._rows.pop(row_id) for row_id in row_ids if row_id in self._rows]
         if gone:
-            self._removed |= {(row.plane, row.labels_layer) for row in gone}
+            self._removed |= {row.id: row for row in gone}
             self.changed.emit()
 
     def was_removed(self, plane: PlaneKey, labels_layer: str) -> bool:
         """Tell whether a plane of a Labels layer was taken out and not added again since."""
-        return (plane, labels_layer) in self._removed
+        return (plane, labels_layer) in map(_place, self._removed.values())
+
+    def forget(self, *row_ids: str) -> None:
+        """Take rows out for good, also those that were taken out before: their picture or paint is gone."""
+        known = {row.id for row in (*self, *self.removed)} & set(row_ids)
+        if known:
+            self._rows = {row.id: row for row in self if row.id not in known}
+            self._removed = {row.id: row for row in self.removed if row.id not in known}
+            self.changed.emit()
+
+    def forget_source(self, source: str) -> None:
+        """Forget all rows of a source that is gone."""
+        self.forget(*(row.id for row in (*self, *self.removed) if row.plane.source == source))
 
     def of_layer(self, labels_layer: str) -> tuple[ReferenceRow, ...]:
         """Return the rows whose paint is in a Labels layer."""
@@ -83,8 +101,12 @@ class ReferenceList:
         """Return the rows whose picture is a plane of a source."""
         return tuple(row for row in self if row.plane.source == source)
 
-    def restore(self, rows: Iterable[ReferenceRow]) -> None:
+    def restore(self, rows: Iterable[ReferenceRow], removed: Iterable[ReferenceRow] = ()) -> None:
         """Put other rows in the place of all."""
         self._rows = {row.id: row for row in rows}
-        self._removed = set()
+        self._removed = {row.id: row for row in removed}
         self.changed.emit()
+
+
+def _place(row: ReferenceRow) -> tuple[PlaneKey, str]:
+    return row.plane, row.labels_layer

@@ -85,10 +85,14 @@ class SavedSource:
 
 @dataclass(frozen=True, slots=True)
 class SavedReference:
-    """A reference row, and the name of the plane of its paint; empty if the paint was not saved."""
+    """A reference row, and the name of the plane of its paint; empty if the paint was not saved.
+
+    One that was taken off the list (``listed`` is false) has paint that is still in its layer.
+    """
 
     row: ReferenceRow
     paint: str = ""
+    listed: bool = True
 
 
 @dataclass(frozen=True, slots=True)

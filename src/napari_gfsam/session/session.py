@@ -110,7 +110,7 @@ class Session:
 
     def forget_source(self, source: str) -> None:
         """Forget all that belongs to pictures that are gone: references, targets, what was accepted."""
-        self.references.remove(*(row.id for row in self.references.of_source(source)))
+        self.references.forget_source(source)
         known = {target.plane for target in self.queue} | {*self.proposals, *self.accepted}
         planes = [plane for plane in known if plane.source == source]
         self.forget(planes)
@@ -176,7 +176,10 @@ class Session:
             layers=tuple(layers),
             sources=tuple(sources),
             classes=tuple(self.classes),
-            references=tuple(SavedReference(row, self._paint.get(row.id, "")) for row in self.references),
+            references=(
+                *(SavedReference(row, self._paint.get(row.id, "")) for row in self.references),
+                *(SavedReference(row, self._paint.get(row.id, ""), listed=False) for row in self.references.removed),
+            ),
             targets=tuple(self._saved_target(target) for target in self.queue),
             beside=tuple(self._saved_beside()),
             current=self.queue.current,
@@ -237,7 +240,10 @@ class Session:
         self._paint = {found.row.id: found.paint for found in saved.references if found.paint in planes}
         self._labels = {plane: name for plane, name in saved.labels.items() if name in planes}
         self.classes.restore(saved.classes)
-        self.references.restore(reference.row for reference in saved.references)
+        self.references.restore(
+            [found.row for found in saved.references if found.listed],
+            [found.row for found in saved.references if not found.listed],
+        )
         for found in saved.targets:
             plane = found.target.plane
             self.proposals.restore(plane, planes.get(found.merged), planes.get(found.paint))
