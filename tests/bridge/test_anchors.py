@@ -127,3 +127,15 @@ def test_a_picture_with_other_axes_moves_nothing(window):
     over.data = np.zeros(STACK[1:])
     over.scale = (2, 2)
     assert layer.scale.tolist() == [1, 1, 1]
+
+
+def test_a_picture_of_another_shape_moves_nothing_not_even_for_a_new_dock(window):
+    viewer, over, _, ours = window
+    layer, one = ours.labels(Role.ACCEPTED, over, "s"), placed(ours, over)
+    over.data = np.zeros((6, *STACK[1:]))
+    over.scale = (1, 2, 2)
+    assert layer.scale.tolist() == one.scale.tolist() == [1, 1, 1]
+    ours.close()
+    again = OurLayers(viewer)
+    assert layer.scale.tolist() == [1, 1, 1]
+    again.close()

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_gfsam.bridge.align import grid_of
+from napari_gfsam.bridge.align import grid_of, shape_of
 from napari_gfsam.bridge.identity import facts_of, find_layer, is_ours, layer_id, mark, role
 from napari_gfsam.bridge.ours import CLASS_LAYERS, OurLayers, Role
 from napari_gfsam.session.types import ClassRow, PlaneKey
@@ -72,7 +72,9 @@ def test_layers_are_found_by_role_and_source_not_by_name(window):
     assert ours.find(Role.PROPOSAL, "t") is second
     assert ours.find(Role.ACCEPTED, "s") is None
     assert find_layer(viewer, layer_id(first)) is first
-    assert (role(first), facts_of(first)) == ("proposal", {"source": "s", "over": layer_id(viewer.layers["b"])})
+    below = viewer.layers["b"]
+    assert role(first) == "proposal"
+    assert facts_of(first) == {"source": "s", "over": layer_id(below), "over_shape": shape_of(below)}
 
 
 def test_what_the_user_deletes_is_let_go_and_made_again(window):

@@ -5,6 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from napari_gfsam.bridge.identity import role
+from napari_gfsam.bridge.ours import Role
+from napari_gfsam.bridge.planes import changed_words
 from napari_gfsam.controller.pictures import LayerReading
 from napari_gfsam.session.types import TargetState
 from tests.controller.hands import SHAPE, fingerprint, picture
@@ -81,6 +84,35 @@ def test_pixels_exchanged_for_others_are_another_picture(at):
     at.press("accept")
     assert at.problems == []
     assert np.array_equal(at.accepted(first), accepted)
+
+
+def test_a_picture_exchanged_in_the_middle_of_a_run_has_no_proposal(at):
+    _, targets, _ = at.two_pictures(3)
+    go_on = at.run_in_two()
+    targets[1].data = picture(7, (50, 90))[0]
+    targets[2].data = np.stack([picture(7)[0]] * 2)
+    go_on.set()
+    at.wait()
+    assert [target.state for target in at.queue] == [TargetState.PROPOSED, TargetState.FAILED, TargetState.FAILED]
+    assert "another size" in at.target(list(at.queue)[1].plane).note
+    assert len([layer for layer in at.viewer.layers if role(layer) == Role.PROPOSAL.value]) == 1
+    assert at.desk.review.accept_above(0) == 1
+    assert at.problems == []
+
+
+def test_targets_of_a_picture_that_has_another_size_say_so_and_leave_the_review(at):
+    _, targets, _ = at.two_pictures(2)
+    at.run()
+    planes = [target.plane for target in at.queue]
+    targets[1].data = picture(7, (50, 90))[0]
+    at.desk.guarded(at.desk.review.go_to)(planes[1])
+    assert at.current == planes[0]
+    assert [target.state for target in at.queue] == [TargetState.PROPOSED, TargetState.FAILED]
+    assert at.target(planes[1]).note == at.problems[0] == changed_words("target 1")
+    assert at.ours(Role.PROPOSAL, targets[1]) is None
+    at.viewer.layers["painted"].data = picture(1, (50, 90))[0]
+    at.run()
+    assert at.problems[1:] == [changed_words("painted")]
 
 
 def test_labels_belong_to_the_picture_below_them_in_their_place(at):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_gfsam.bridge.align import aligned, aligned_plane
+from napari_gfsam.bridge.align import aligned, aligned_plane, shape_of
 
 if TYPE_CHECKING:
     from napari.layers import Layer
@@ -49,11 +49,13 @@ class Place:
 class Anchors:
     """Says where layers of ours lie and keeps them there. Main thread only.
 
-    A picture is listened to while a layer is held over it.
+    A picture is listened to while a layer is held over it. One that has another shape by now moves nothing: the layers
+    cover what it was.
     """
 
     def __init__(self) -> None:
         self._places: dict[Layer, Place] = {}
+        self._shapes: dict[Layer, Shape] = {}
 
     def hold(self, layer: Layer, place: Place) -> None:
         """Put a layer in its place and keep it there, wherever its picture goes, until `let_go` or another place.
@@ -68,14 +70,14 @@ class Anchors:
             self.let_go(layer)
             if place.over not in self._pictures():
                 self._listen(place.over)
-        self._places[layer] = place
+        self._places[layer], self._shapes[layer] = place, shape_of(place.over)
         _move(layer, place.kwargs(layer.name))
 
     def let_go(self, gone: Layer) -> None:
         """Forget a layer, or all that is held over a picture; nothing happens to layers that are not known."""
         held = {layer: place.over for layer, place in self._places.items() if gone in (layer, place.over)}
         for layer in held:
-            del self._places[layer]
+            del self._places[layer], self._shapes[layer]
         for over in set(held.values()) - self._pictures():
             for name in TRANSFORMS:
                 getattr(over.events, name).disconnect(self._on_moved)
@@ -94,8 +96,8 @@ class Anchors:
 
     def _on_moved(self, event: Any) -> None:
         for layer, place in tuple(self._places.items()):
-            if place.over is event.source:
-                with suppress(ValueError):  # it has other axes by now, or was made flat: there is no such place
+            if place.over is event.source and self._shapes[layer] == shape_of(place.over):
+                with suppress(ValueError):  # it was made flat: there is no such place
                     _move(layer, place.kwargs(layer.name))
 
 

@@ -142,7 +142,8 @@ class OurLayers:
 
         One over a picture lies over it from now on, wherever that goes.
         """
-        mark(layer, wanted.value, source=source, over="" if over is None else layer_id(over))
+        facts: dict[str, Any] = {} if over is None else {"over": layer_id(over), "over_shape": shape_of(over)}
+        mark(layer, wanted.value, source=source, **facts)
         if over is not None:
             self.hold(layer, Place(over, shape_of(layer)))
         selection = self.viewer.layers.selection
@@ -253,8 +254,9 @@ class OurLayers:
         """Keep what is there since an earlier time over its pictures, which may have been moved meanwhile."""
         for wanted in OVER_SOURCE:
             for layer in our_layers(self.viewer, wanted):
-                over = find_layer(self.viewer, str(facts_of(layer).get("over", "")))
-                if over is not None and over.ndim == layer.ndim:
+                facts = facts_of(layer)
+                over = find_layer(self.viewer, str(facts.get("over", "")))
+                if over is not None and shape_of(over) == facts.get("over_shape"):
                     self.hold(layer, Place(over, shape_of(layer)))
 
     def _folder_for(self, shape: Shape) -> Path | None:

@@ -46,12 +46,19 @@ def layer_of(viewer: ViewerModel, source: LayerSource) -> Image:
     Raises
     ------
     ImageError
-        If it is not in the viewer.
+        If it is not in the viewer, or has another shape now than the source.
     """
     layer = find_layer(viewer, source.layers[0])
     if layer is None:
         raise ImageError(f"The image layer {source.name!r} is no longer in the viewer; choose another one.")
+    if not source.covers([layer]):
+        raise ImageError(changed_words(source.name))
     return layer
+
+
+def changed_words(name: str) -> str:
+    """Say that a picture has another shape now than when it was painted or run."""
+    return f"{name!r} has another size now than when it was painted or run; paint or run it again as it is now."
 
 
 def displayed_axes(viewer: ViewerModel, layer: Layer) -> tuple[int, int]:

@@ -48,6 +48,15 @@ def write_planes(
         layer.refresh()
 
 
+def takes(layer: Labels, plane: PlaneKey, shape: tuple[int, ...]) -> bool:
+    """Tell whether a label layer has a plane, and (H, W) labels of this shape fit there."""
+    whole = layer.data.shape
+    if len(whole) != len(plane.index):
+        return False
+    there = all(place < length for place, length in zip(plane.index, whole, strict=True))
+    return there and tuple(whole[axis] for axis in plane.axes_yx) == shape
+
+
 def read_plane(layer: Labels, plane: PlaneKey) -> NDArray[np.integer[Any]]:
     """Return a copy of one plane of a label layer: (H, W), as the plane shows it."""
     return np.array(plane.take(layer.data))

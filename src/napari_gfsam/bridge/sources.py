@@ -15,7 +15,7 @@ from napari_gfsam.imaging import ImageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from napari.layers import Image
+    from napari.layers import Image, Layer
     from numpy.typing import NDArray
 
     from napari_gfsam.bridge.align import Shape
@@ -81,6 +81,10 @@ class LayerSource:
         """Return (rows, columns) of a plane."""
         rows, columns = plane.axes_yx
         return self.shape[rows], self.shape[columns]
+
+    def covers(self, layers: Sequence[Layer]) -> bool:
+        """Tell whether its layers, as they are now, have the shape that they had: not other pixels, or more of them."""
+        return all(_label_shape(layer, self.channel_axis, self.level) == self.shape for layer in layers)
 
     def describe(self) -> str:
         """Return one line for people that says how the layers are read."""
@@ -151,7 +155,7 @@ def source_of(
     length = None if axis is None else int(arrays[0].shape[axis])
     recipe = recipe_of(layers, length, intensity)
     ids = tuple(layer_id(layer) for layer in layers)
-    shape = tuple(1 if i == axis else int(n) for i, n in enumerate(arrays[0].shape[: first.ndim]))
+    shape = _label_shape(first, axis, chosen)
     # With the shape: labels of a layer whose pixels were exchanged for others do not fit it any more.
     where = ["+".join(ids), *([] if axis is None else [f"channels{axis}"]), *([f"level{chosen}"] if chosen else [])]
     return LayerSource(
@@ -225,8 +229,15 @@ def _checked_level(layer: Image, level: int | None) -> int:
     return level
 
 
-def _level(layer: Image, level: int) -> Any:
+def _level(layer: Layer, level: int) -> Any:
     return layer.data[level] if layer.multiscale else layer.data
+
+
+def _label_shape(layer: Layer, axis: int | None, level: int) -> Shape:
+    """Return the shape of label space over a layer as it is now; none where it has no such level any more."""
+    if layer.multiscale and level >= len(layer.data):
+        return ()
+    return tuple(1 if i == axis else int(n) for i, n in enumerate(_level(layer, level).shape[: layer.ndim]))
 
 
 def _level_words(layer: Image, level: int) -> str:

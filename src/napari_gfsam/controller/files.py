@@ -7,9 +7,13 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari_gfsam.bridge.align import shape_of
 from napari_gfsam.session.types import PlaneKey
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from napari.layers import Layer
     from numpy.typing import NDArray
 
     from napari_gfsam.imaging import PixelRecipe
@@ -74,6 +78,13 @@ class FileSource:
     def title(self, plane: PlaneKey) -> str:
         """Return the name of the file."""
         return self.path.name
+
+    def covers(self, layers: Sequence[Layer]) -> bool:
+        """Tell whether the layer that shows it has the size of the file as it is now, where that can be read."""
+        try:
+            return shape_of(layers[0]) == self.shape
+        except (ValueError, OSError):  # what is shown is all there is of it
+            return True
 
     def describe(self) -> str:
         """Say how it is read."""

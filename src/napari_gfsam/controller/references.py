@@ -204,7 +204,7 @@ class References:
         Raises
         ------
         ImageError
-            If a picture is no longer open.
+            If a picture is no longer open, or all that were painted have another size now.
         """
         self.refresh()
         found = []
@@ -216,6 +216,10 @@ class References:
             layer = find_layer(self._viewer, row.labels_layer)
             packed = None if layer is None else paint_in(layer)
             found.append(ReferenceInput(source, row.plane, labels, specs, row.title, row.ignore, region, packed))
+        changed = (self._pictures.sources.changed(row.plane) for row in self._session.references.enabled)
+        why = "" if found else next(filter(None, changed), "")
+        if why:
+            raise ImageError(why)
         return found
 
     def zoom(self, row: ReferenceRow) -> None:

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 #: States in which a target has something to look at.
 SHOWN = (TargetState.PROPOSED, TargetState.SKIPPED, TargetState.ACCEPTED)
+#: Of these, those that nobody has accepted.
+OPEN = (TargetState.PROPOSED, TargetState.SKIPPED)
 #: So many targets are accepted at once; more in slices.
 FEW = 4
 
@@ -69,7 +71,7 @@ class Review:
         Raises
         ------
         ImageError
-            If its picture is no longer open.
+            If its picture is no longer open, or has another size now; its targets are marked then.
         """
         deque(self.going_to(plane, move=move), maxlen=0)
 
@@ -78,6 +80,7 @@ class Review:
         before = self._session.queue.current
         self._correcting.take_strokes()
         self._sources.of(plane)
+        self._refuse_changed(plane)
         self._folders.open(plane)
         if plane in set(self._session.proposals):
             self._sheets.layer(Role.PROPOSAL, plane)  # made, and filled, for a file just opened or after a deletion
@@ -90,6 +93,18 @@ class Review:
         yield from self._correcting.showing(plane)
         if move and self._session.queue.current == plane:
             self._activate(plane)
+
+    def _refuse_changed(self, plane: PlaneKey) -> None:
+        """Take targets out of the review whose picture was exchanged for one of another shape; say so.
+
+        (What was accepted stays so: its labels are there.)
+        """
+        why = "" if path_of(plane.source) else self._sources.changed(plane)
+        if why:
+            for target in self._session.queue.of_source(plane.source):
+                if target.state in OPEN:
+                    self._session.queue.update(target.plane, state=TargetState.FAILED, note=why)
+            raise ImageError(why)
 
     def _bring(self, plane: PlaneKey) -> None:
         source, over = self._sources.of(plane), self._sources.layer(plane)
@@ -242,8 +257,8 @@ class Review:
             self._sheets.draw(Role.ACCEPTED, [step.plane for step in possible])
 
     def _possible(self, steps: list[AcceptStep]) -> list[AcceptStep]:
-        """Return the steps but for those on labels that a person deleted with their picture."""
-        return [step for step in steps if self._sheets.takes_accepted(step.plane)]
+        """Return the steps but for those on labels that a person deleted with their picture, or of another size."""
+        return [step for step in steps if self._sheets.takes_accepted(step.plane, step.after.shape)]
 
     def _bring_first(self, steps: list[AcceptStep]) -> None:
         """Show what was undone or done again, as far as its picture is there."""
@@ -283,7 +298,7 @@ class Review:
             return None
 
     def _is_closed_file(self, plane: PlaneKey) -> bool:
-        return path_of(plane.source) is not None and not self._sources.is_open(plane)
+        return path_of(plane.source) is not None and not self._sources.is_shown(plane)
 
     def _is_ours(self, source_id: str) -> bool:
         """Tell whether the review is of this picture now: of several in one place, sliders do not choose."""

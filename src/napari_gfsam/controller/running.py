@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from psygnal import Signal
 
 from napari_gfsam.activity import ActivityBar
+from napari_gfsam.controller.files import path_of
 from napari_gfsam.controller.looking import Looks
 from napari_gfsam.controller.pace import Estimate, Pace, estimate
 from napari_gfsam.controller.runs import RunProgress, TargetDone, TargetFailed, run_targets
@@ -155,6 +156,10 @@ class Running:
             return
         if self._corrected_meanwhile(event.plane) and self._session.store.swap(event.plane):
             self._session.queue.put([self._before[event.plane]])
+            return
+        changed = "" if path_of(event.plane.source) else self._sources.changed(event.plane)
+        if changed:  # while it was run
+            self._session.queue.update(event.plane, state=TargetState.FAILED, note=changed, run=event.run)
             return
         self._session.history.forget(event.plane)
         self._sheets.look(event.plane)

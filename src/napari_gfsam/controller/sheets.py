@@ -11,7 +11,7 @@ from napari_gfsam.bridge.clicks import plane_yx
 from napari_gfsam.bridge.describe import file_of
 from napari_gfsam.bridge.identity import facts_of, role
 from napari_gfsam.bridge.ours import OurLayers, Role
-from napari_gfsam.bridge.proposals import pixels_of, read_plane, write_plane
+from napari_gfsam.bridge.proposals import pixels_of, read_plane, takes, write_plane
 from napari_gfsam.controller.files import FileSource, path_of
 from napari_gfsam.imaging import ImageError
 
@@ -62,6 +62,8 @@ class Sheets:
 
     def show_answer(self, plane: PlaneKey, merged: LabelArray | None = None, *, draw: bool = True) -> None:
         """Show a new answer (or the last one) with a person's paint on top, now or when its picture is opened."""
+        if merged is not None:
+            self._let_go_of_other_size(plane, merged.shape)
         composed = self._session.proposals.compose(plane, merged)
         if self._sources.is_open(plane):
             write_plane(self.layer(Role.PROPOSAL, plane), plane, composed, draw=draw)
@@ -85,8 +87,8 @@ class Sheets:
     def accepted(self, plane: PlaneKey) -> LabelArray:
         """Return the accepted labels of a plane as they are now; errors as `layer`."""
         if self._is_closed_file(plane):
-            kept = self._folders.accepted(plane)
-            return np.zeros_like(self._session.proposals.compose(plane)) if kept is None else kept
+            kept, composed = self._folders.accepted(plane), self._session.proposals.compose(plane)
+            return np.zeros_like(composed) if kept is None or kept.shape != composed.shape else kept
         return read_plane(self._accepted_layer(plane), plane)
 
     def write_accepted(self, plane: PlaneKey, labels: LabelArray, *, draw: bool = True) -> None:
@@ -103,10 +105,17 @@ class Sheets:
             if layer is not None:
                 layer.refresh()
 
-    def takes_accepted(self, plane: PlaneKey) -> bool:
-        """Tell whether accepted labels of a plane can be read and written: its picture or their layer is there."""
-        there = self._is_closed_file(plane) or self._sources.is_open(plane)
-        return there or self._ours.find(Role.ACCEPTED, plane.source) is not None
+    def takes_accepted(self, plane: PlaneKey, shape: tuple[int, int] | None = None) -> bool:
+        """Tell whether accepted labels of a plane (and shape) can be read and written.
+
+        Its picture or their layer is there; a file may have another size by now.
+        """
+        if self._is_closed_file(plane):
+            return shape in (None, self._session.proposals.shape(plane))
+        layer = self._ours.find(Role.ACCEPTED, plane.source)
+        if layer is None:
+            return self._sources.is_open(plane)
+        return shape is None or takes(layer, plane, shape)
 
     def origin(self, plane: PlaneKey) -> dict[str, Any]:
         """Return the file of a plane's picture (or ``None``), and scale, units and translation where they are shown."""
@@ -140,7 +149,7 @@ class Sheets:
         return self.layer(Role.ACCEPTED, plane) if layer is None else layer
 
     def _is_closed_file(self, plane: PlaneKey) -> bool:
-        return isinstance(self._sources.get(plane.source), FileSource) and not self._sources.is_open(plane)
+        return isinstance(self._sources.get(plane.source), FileSource) and not self._sources.is_shown(plane)
 
     def _fill(self, layer: Layer) -> None:
         """Write all proposals into a layer that was just made: the first, or one for a layer that was deleted."""
@@ -148,5 +157,16 @@ class Sheets:
             return
         for plane in self._session.proposals:
             if plane.source == facts_of(layer).get("source"):
-                plane.put(layer.data, self._session.proposals.compose(plane))
+                labels = self._session.proposals.compose(plane)
+                if takes(layer, plane, labels.shape):
+                    plane.put(layer.data, labels)
         layer.refresh()
+
+    def _let_go_of_other_size(self, plane: PlaneKey, shape: tuple[int, ...]) -> None:
+        """Forget proposal and paint of a file that has another size by now; what was accepted of it is kept aside."""
+        if self._session.proposals.shape(plane) in (None, shape):
+            return
+        if self._sources.is_shown(plane):
+            self._folders.close()
+        self._session.proposals.forget([plane])
+        self._session.accepted.forget([plane])

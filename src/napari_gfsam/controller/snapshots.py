@@ -121,7 +121,7 @@ class Snapshots:
         known = self._desk.session.references
         rows = [row for row in (*known, *filter(self._keeps, known.removed)) if self._is_open(row)]
         paint = {row.id: self._desk.references.paint(row) for row in rows}
-        return Collected(paint, self._changed_labels(), self._new_pictures())
+        return Collected(paint | self._left_paint(), self._changed_labels(), self._new_pictures())
 
     def put_back(self, collected: Collected | Iterable[PlaneKey]) -> None:
         """Say that what was collected could not be saved, or that planes must be read again."""
@@ -182,6 +182,16 @@ class Snapshots:
     def _is_open(self, row: ReferenceRow) -> bool:
         there = find_layer(self._desk.viewer, row.labels_layer) is not None
         return there and self._desk.sources.is_open(row.plane)
+
+    def _left_paint(self) -> dict[str, LabelArray]:
+        """Return paint that lies over a picture as it was, exchanged since for one of another shape."""
+        found = {}
+        for row in self._desk.session.references:
+            layer = find_layer(self._desk.viewer, row.labels_layer)
+            source = self._desk.sources.get(row.plane.source) if self._desk.sources.changed(row.plane) else None
+            if layer is not None and source is not None and layer.data.shape == source.shape:
+                found[row.id] = read_plane(layer, row.plane)
+        return found
 
     def _keeps(self, row: ReferenceRow) -> bool:
         """Tell whether the paint of a row that was taken off the list is in a layer that we made for paint."""

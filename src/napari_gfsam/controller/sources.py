@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from napari_gfsam.bridge.identity import find_layer
-from napari_gfsam.bridge.planes import layer_of
+from napari_gfsam.bridge.planes import changed_words, layer_of
 from napari_gfsam.bridge.sources import source_of
 from napari_gfsam.controller.files import path_of
 from napari_gfsam.imaging import ImageError
@@ -52,7 +52,7 @@ class Sources:
         Raises
         ------
         ImageError
-            If its layers are not in the viewer any more.
+            If it is not known any more.
         """
         source = self._known.get(plane.source)
         if source is None:
@@ -60,9 +60,21 @@ class Sources:
         return source
 
     def is_open(self, plane: PlaneKey) -> bool:
-        """Tell whether a plane's picture is in the viewer."""
+        """Tell whether a plane's picture is in the viewer, in the shape that it had."""
+        return self.is_shown(plane) and not self.changed(plane)
+
+    def is_shown(self, plane: PlaneKey) -> bool:
+        """Tell whether the layers of a plane's picture are in the viewer, whatever their shape."""
         source = self._known.get(plane.source)
-        return source is not None and all(find_layer(self._viewer, layer) is not None for layer in source.layers)
+        return source is not None and all(layer is not None for layer in self._layers(source))
+
+    def changed(self, plane: PlaneKey) -> str:
+        """Return a sentence if the layers of a plane's picture have another shape now, else nothing."""
+        source = self._known.get(plane.source)
+        if source is None:
+            return ""
+        layers = [layer for layer in self._layers(source) if layer is not None]
+        return "" if not layers or source.covers(layers) else changed_words(source.name)
 
     def can_open(self, plane: PlaneKey) -> bool:
         """Tell whether a plane's picture is in the viewer or comes from a file."""
@@ -77,5 +89,14 @@ class Sources:
         self._known.pop(source_id, None)
 
     def layer(self, plane: PlaneKey) -> Layer:
-        """Return the layer over which a plane's labels lie; errors as `of`."""
+        """Return the layer over which a plane's labels lie.
+
+        Raises
+        ------
+        ImageError
+            If it is not in the viewer any more, or has another shape now.
+        """
         return layer_of(self._viewer, self.of(plane))
+
+    def _layers(self, source: Any) -> list[Layer | None]:
+        return [find_layer(self._viewer, layer) for layer in source.layers]

@@ -113,6 +113,11 @@ class ProposalBook:
         page = self._pages.get(plane)
         return page.merged.unpack() if page else None
 
+    def shape(self, plane: PlaneKey) -> tuple[int, int] | None:
+        """Return (H, W) of a plane's proposal; ``None`` if neither a person nor we wrote there."""
+        page = self._pages.get(plane)
+        return page.merged.shape if page else None
+
     def forget(self, planes: Iterable[PlaneKey]) -> None:
         """Drop planes with their paint."""
         for plane in planes:
