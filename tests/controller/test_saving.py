@@ -22,6 +22,7 @@ from napari_gfsam.session import TargetState, read_saved
 from napari_gfsam.session.packing import pack
 from napari_gfsam.session.painting import AcceptMode
 from napari_gfsam.session.picks import PlanesPick
+from napari_gfsam.session.resumed import read_session
 from tests.controller.hands import At, picture
 from tests.fakes import use_fakes
 from tests.saved_work import state_of, stroke
@@ -509,6 +510,34 @@ def test_a_picture_that_is_gone_is_named_and_its_work_waits_for_it(at, after_a_c
     assert go_on(third) == ()
     third.desk.review.go_to(next(iter(third.queue)).plane)
     assert state(third) == state(at)
+
+
+def test_work_on_a_picture_of_another_shape_waits_and_the_rest_comes_back(at, after_a_crash):
+    _, targets, reference = at.two_pictures(2)
+    at.run()
+    first, second = (target.plane for target in at.queue)
+    at.desk.review.go_to(first)
+    at.desk.review.accept(stay=True)
+    at.desk.review.go_to(second)
+    accepted = at.accepted(first)
+    targets[0].data = picture(7, (50, 90))[0]
+    save(at)
+    others = [after_a_crash(at)]
+    at.run()
+    assert len(at.queue) == 3
+    save(at)
+    others.append(after_a_crash(at))
+    for other, states in zip(others, [["accepted", "proposed"], ["accepted", "proposed", "proposed"]], strict=True):
+        (lost,) = go_on(other)
+        assert lost.startswith("'target 0' is 50 x 90 now, and not 60 x 80")
+        assert [target.state.value for target in other.queue] == states
+        assert np.array_equal(other.ours(Role.REFERENCE, other.viewer.layers["painted"]).data, reference.data)
+        assert np.array_equal(
+            other.proposal(next(t.plane for t in other.queue if t.title == "target 1")), at.proposal(second)
+        )
+        save(other)
+        again = read_session(other.desk.session.folder)
+        assert np.array_equal(again.labels(next(iter(other.queue)).plane), accepted)
 
 
 def test_a_picture_too_large_to_copy_is_named_once(at, monkeypatch, qtbot):

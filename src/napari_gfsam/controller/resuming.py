@@ -15,7 +15,7 @@ from napari_gfsam.bridge.facts import set_facts
 from napari_gfsam.bridge.identity import find_layer, layer_id, our_layers
 from napari_gfsam.bridge.ours import OVER_SOURCE, Role
 from napari_gfsam.bridge.paint import paint_on
-from napari_gfsam.bridge.proposals import write_plane, write_planes
+from napari_gfsam.bridge.proposals import takes, write_plane, write_planes
 from napari_gfsam.bridge.reopen import reopen
 from napari_gfsam.controller.files import FileSource
 from napari_gfsam.imaging import ImageError
@@ -29,10 +29,11 @@ if TYPE_CHECKING:
 
     from napari_gfsam.bridge.ahead import Ahead
     from napari_gfsam.bridge.reopen import Reopened
+    from napari_gfsam.bridge.sources import LayerSource
     from napari_gfsam.controller.desk import Desk
     from napari_gfsam.controller.snapshots import Snapshots
     from napari_gfsam.session import Resumed
-    from napari_gfsam.session.saved import SavedLayer
+    from napari_gfsam.session.saved import SavedLayer, SavedSource
     from napari_gfsam.session.types import PlaneKey, ReferenceRow
 
 Found = TypeVar("Found")
@@ -132,7 +133,15 @@ class Resuming:
             except ImageError as error:
                 self._lost.append(str(error))
             else:
-                self._ids[source.id] = taken.id
+                self._take_source(source, taken)
+
+    def _take_source(self, source: SavedSource, taken: LayerSource) -> None:
+        """Go on with a picture under its id of now; with one that has another shape now, nothing goes on."""
+        if source.shape and source.shape != taken.shape:
+            size, before = (" x ".join(map(str, shape)) for shape in (taken.shape, source.shape))
+            self._lost.append(f"{taken.name!r} is {size} now, and not {before}; its earlier work stays saved.")
+        elif taken.id not in self._ids.values():
+            self._ids[source.id] = taken.id
 
     def _planes(self) -> list[PlaneKey]:
         return list(self._resumed.saved.labels)
@@ -161,7 +170,7 @@ class Resuming:
                 for plane in kept:
                     yield
                     labels = self._resumed.labels(plane)
-                    if labels is not None:
+                    if labels is not None and takes(layer, plane, labels.shape):
                         write_plane(layer, plane, labels, draw=False)
                 layer.refresh()
                 _dress(layer, self._over(source, Role.ACCEPTED))
@@ -203,7 +212,7 @@ class Resuming:
         source = desk.sources.of(first)
         layer = desk.ours.add_labels(Role.REFERENCE, desk.sources.layer(first), source.id, source.shape)
         paint = [(row.plane, found) for row in rows if (found := self._resumed.paint(row.id)) is not None]
-        write_planes(layer, paint)
+        write_planes(layer, [(plane, labels) for plane, labels in paint if takes(layer, plane, labels.shape)])
         if find_layer(desk.viewer, rows[0].labels_layer) is None:
             _dress(layer, one)
         return layer
