@@ -8,6 +8,7 @@ import tifffile
 
 from napari_gfsam.bridge.identity import is_ours
 from napari_gfsam.bridge.ours import Role
+from napari_gfsam.bridge.planes import changed_words
 from napari_gfsam.io.writers import write_picture
 from napari_gfsam.session.types import TargetState
 from tests.controller.hands import fingerprint, picture
@@ -154,6 +155,36 @@ def test_a_file_that_is_gone_or_broken_is_named(painted, folder):
     assert "plate 4.tif" in at.problems[-1]
     assert at.current != last
     assert open_files(at) == ["plate 2.tif"]
+
+
+def test_a_file_that_has_another_size_by_now_is_run_again(painted, folder):
+    at = painted
+    at.run()
+    first, second, third = (target.plane for target in at.queue)
+    at.desk.review.go_to(first)
+    at.desk.review.accept(stay=True)
+    kept = at.accepted(first)
+    at.desk.review.go_to(second)
+    for seed in (2, 3):
+        write_picture(folder / f"plate {seed}.tif", picture(seed, (50, 90))[0])
+    for plane in (first, second, third):
+        at.desk.guarded(at.desk.review.go_to)(plane)
+    assert at.problems == [changed_words("plate 2.tif"), changed_words("plate 3.tif")]
+    assert at.current == third
+    assert at.states() == {"plate 2.tif": FAILED, "plate 3.tif": FAILED, "plate 4.tif": PROPOSED}
+    at.run()
+    assert len(at.problems) == 2
+    assert np.array_equal(at.desk.folders.accepted(first), kept)
+    for plane in (first, second):
+        at.desk.review.go_to(plane)
+        assert at.proposal(plane).shape == (50, 90)
+        assert np.array_equal(at.proposal(plane), at.prediction.labels)
+    at.press("undo")  # the accept of what the file held before
+    assert at.desk.review.accept_above(0) == 3
+    at.desk.folders.close()
+    for plane in (first, second):
+        assert np.array_equal(at.desk.folders.accepted(plane), at.desk.session.proposals.compose(plane))
+    assert len(at.problems) == 2
 
 
 def test_a_corrected_file_is_one_more_reference(painted):

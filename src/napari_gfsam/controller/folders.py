@@ -10,10 +10,12 @@ from psygnal import Signal
 from napari_gfsam.bridge.files import close_picture, open_picture
 from napari_gfsam.bridge.identity import facts_of, our_layers
 from napari_gfsam.bridge.ours import Role
+from napari_gfsam.bridge.planes import changed_words
 from napari_gfsam.bridge.proposals import read_plane, write_plane
 from napari_gfsam.controller.files import FileSource, path_of
 from napari_gfsam.imaging import ImageError, PixelRecipe, to_rgb
 from napari_gfsam.session.packing import PackedPlane, pack
+from napari_gfsam.session.types import TargetState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -102,17 +104,31 @@ class Folders:
         ------
         napari_gfsam.io.readers.ImageFileError
             If the file cannot be read any more.
+        ImageError
+            If it has another size than what was found in it; it is marked then.
         """
         source = self._sources.get(plane.source)
         if not isinstance(source, FileSource) or self._sources.is_open(plane):
             return
         pixels = source.read(plane)
+        size = (int(pixels.shape[0]), int(pixels.shape[1]))
+        self._require_size(plane, size, source.name)
         self.close()
         shown = pixels if pixels.ndim == 2 else to_rgb(pixels, source.recipe)
         open_picture(self._ours.viewer, source.id, source.name, shown)
         kept = self._accepted.get(plane)
-        if kept is not None:
+        if kept is not None and kept.shape == size:
             write_plane(self._ours.labels(Role.ACCEPTED, self._sources.layer(plane), source.id), plane, kept.unpack())
+
+    def _require_size(self, plane: PlaneKey, size: tuple[int, int], name: str) -> None:
+        """Raise ImageError, and mark the target, if what was found in a file does not fit it any more."""
+        kept, found = self._accepted.get(plane), self._session.proposals.shape(plane)
+        if found is None and kept is not None and self._session.queue.is_accepted(plane):
+            found = kept.shape
+        if found not in (None, size):
+            why = changed_words(name)
+            self._session.queue.update(plane, state=TargetState.FAILED, note=why)
+            raise ImageError(why)
 
     def close(self) -> None:
         """Take the file that is open out of the viewer with our layers over it; what was accepted is kept."""

@@ -95,7 +95,7 @@ class Rerun:
         differing = 0
         for plane in done:
             before, after = self._before.merged.get(plane), self._session.proposals.merged(plane)
-            if before is not None and after is not None:
+            if before is not None and after is not None and before.shape == after.shape:
                 differing += what_changed(before.unpack(), after).pixels > 0
         return f"With the new reference: {differing} of {len(done)} targets changed."
 
@@ -103,7 +103,9 @@ class Rerun:
         """Say what changed in one target, empty where nothing is known."""
         before = self._before.merged.get(plane) if self._before else None
         after = self._session.proposals.merged(plane)
-        return "" if before is None or after is None else what_changed(before.unpack(), after).describe()
+        if before is None or after is None or before.shape != after.shape:
+            return ""
+        return what_changed(before.unpack(), after).describe()
 
     def revert(self) -> None:
         """Take the reference off the list again and bring the answers back that were there before."""
