@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from napari_gfsam.controller import thumbnails as thumbnails_module
 from napari_gfsam.controller.thumbnails import KEPT
 from tests.controller.hands import RUN_MILLISECONDS, picture, stack
 
@@ -60,3 +61,39 @@ def test_a_plane_that_cannot_be_read_has_no_thumbnail(at):
     at.qtbot.waitUntil(lambda: bool(changed), timeout=RUN_MILLISECONDS)
     assert at.desk.thumbnails.get(source, plane) is None
     assert len(changed) == 1
+
+
+def test_pixels_exchanged_for_others_have_another_thumbnail(at):
+    pixels = picture(1)[0]
+    image = at.image("cells", pixels)
+    plane = at.desk.targets.shown(image)
+    before = made(at, at.desk.pictures.source_over(image), plane)
+    image.data = 255 - pixels
+    after = made(at, at.desk.pictures.source_over(image), plane)
+    assert np.abs(after.astype(int) + before - 255).max() <= 1
+    image.data = pixels
+    assert at.desk.thumbnails.get(at.desk.pictures.source_over(image), plane) is before
+
+
+def test_what_could_not_be_read_is_read_again_after_a_while(at, monkeypatch):
+    class Share:
+        gone, pixels = True, picture(1)[0][..., 0]
+        shape, dtype, ndim = pixels.shape, pixels.dtype, 2
+
+        def __getitem__(self, index):
+            if self.gone:
+                raise OSError("the share is gone")
+            return self.pixels[index]
+
+    image, share = at.image("cells", Share.pixels), Share()
+    source, plane = at.desk.pictures.source_over(image), at.desk.targets.shown(image)
+    object.__setattr__(source, "_arrays", (share,))
+    thumbnails = at.desk.thumbnails
+    thumbnails.get(source, plane)
+    at.qtbot.waitUntil(lambda: bool(thumbnails.why_not(source, plane)), timeout=RUN_MILLISECONDS)
+    share.gone = False
+    assert thumbnails.get(source, plane) is None
+    assert not thumbnails._jobs.running
+    monkeypatch.setattr(thumbnails_module, "AGAIN_SECONDS", 0)
+    assert made(at, source, plane) is not None
+    assert thumbnails.why_not(source, plane) == ""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
+from weakref import ref
 
 import numpy as np
 
@@ -13,7 +15,7 @@ from napari_gfsam.bridge.recipes import recipe_of, words_for
 from napari_gfsam.imaging import ImageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Hashable, Sequence
 
     from napari.layers import Image, Layer
     from numpy.typing import NDArray
@@ -86,6 +88,11 @@ class LayerSource:
         """Tell whether its layers, as they are now, have the shape that they had: not other pixels, or more of them."""
         return all(_label_shape(layer, self.channel_axis, self.level) == self.shape for layer in layers)
 
+    @property
+    def pixels(self) -> Hashable:
+        """What tells its arrays from others that took their place; holds none of them."""
+        return tuple(_Same(array) for array in self._arrays)
+
     def describe(self) -> str:
         """Return one line for people that says how the layers are read."""
         return self._words
@@ -117,6 +124,29 @@ class LayerSource:
         pixels = np.asarray(array[(*where, ...)])
         first = (kept.index(rows), kept.index(columns))
         return pixels.transpose(*first, *(axis for axis in range(pixels.ndim) if axis not in first))
+
+
+class _Same:
+    """Names an array by which it is, not by its values."""
+
+    __slots__ = ("_get", "_hash")
+
+    def __init__(self, array: Any) -> None:
+        self._hash = id(array)
+        try:
+            self._get: Callable[[], Any] = ref(array)
+        except TypeError:  # of a kind that cannot be watched: kept, so that no other gets its place in memory
+            self._get = partial(_itself, array)
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and self._get() is not None and self._get() is other._get()
+
+
+def _itself(array: Any) -> Any:
+    return array
 
 
 def source_of(

@@ -11,7 +11,7 @@ from napari_gfsam.bridge.align import shape_of
 from napari_gfsam.session.types import PlaneKey
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Hashable, Sequence
 
     from napari.layers import Layer
     from numpy.typing import NDArray
@@ -85,6 +85,11 @@ class FileSource:
             return shape_of(layers[0]) == self.shape
         except (ValueError, OSError):  # what is shown is all there is of it
             return True
+
+    @property
+    def pixels(self) -> Hashable:
+        """When the file was written: what tells its pixels from others."""
+        return _stamp(self.path)
 
     def describe(self) -> str:
         """Say how it is read."""

@@ -7,6 +7,8 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Hashable
+
     from numpy.typing import NDArray
 
     from napari_gfsam.imaging import PixelRecipe
@@ -66,6 +68,11 @@ class PictureSource(Protocol):
     @property
     def recipe(self) -> PixelRecipe:
         """How the values that `read` returns become RGB."""
+        ...
+
+    @property
+    def pixels(self) -> Hashable:
+        """Equal while its values come from the same arrays or file."""
         ...
 
     def read(self, plane: PlaneKey) -> NDArray[Any]:
