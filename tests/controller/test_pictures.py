@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from napari_gfsam.bridge.align import lies_over
 from napari_gfsam.bridge.identity import role
 from napari_gfsam.bridge.ours import Role
 from napari_gfsam.bridge.planes import changed_words
 from napari_gfsam.controller.pictures import LayerReading
 from napari_gfsam.session.types import TargetState
-from tests.controller.hands import SHAPE, fingerprint, picture
+from tests.controller.hands import SHAPE, fingerprint, picture, stack
 
 pytestmark = pytest.mark.gui
 
@@ -84,6 +85,31 @@ def test_pixels_exchanged_for_others_are_another_picture(at):
     at.press("accept")
     assert at.problems == []
     assert np.array_equal(at.accepted(first), accepted)
+
+
+def test_the_work_on_a_stack_that_grows_goes_on_with_it(at):
+    image, _ = at.painted_stack(3)
+    at.run()
+    first, accepted = at.current, at.proposal(at.current)
+    at.desk.review.accept(stay=True)
+    image.data = stack(5)[0]
+    image.scale = (2, 1, 1)
+    ours = [layer for layer in at.viewer.layers if role(layer) in ("reference", "accepted", "proposal")]
+    assert len(ours) == 3
+    assert all(lies_over(layer, image) for layer in ours)
+    assert at.ours(Role.CLUSTERS).scale.tolist() == [2, 1, 1]
+    at.run()
+    assert at.problems == []
+    assert [target.plane.index[0] for target in at.queue] == [1, 2, 3, 4]
+    for target in at.queue:
+        at.desk.review.go_to(target.plane)
+        assert at.viewer.dims.point[0] == 2 * target.plane.index[0]
+    assert np.array_equal(at.accepted(first), accepted)
+    at.viewer.dims.set_point(0, 0)
+    image.data = stack(5)[0][:3]
+    at.desk.guarded(at.desk.review.go_to)(first)
+    assert at.problems == [changed_words("cells")]
+    assert {plane.source for plane in at.desk.targets.planes()}.isdisjoint({first.source})
 
 
 def test_a_picture_exchanged_in_the_middle_of_a_run_has_no_proposal(at):

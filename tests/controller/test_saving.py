@@ -13,8 +13,9 @@ from napari.components import ViewerModel
 from pytestqt.qtbot import QtBot
 
 from napari_gfsam.api import Segmenter
-from napari_gfsam.bridge.identity import find_layer, is_ours
-from napari_gfsam.bridge.ours import Role
+from napari_gfsam.bridge.align import lies_over
+from napari_gfsam.bridge.identity import find_layer, is_ours, our_layers
+from napari_gfsam.bridge.ours import CLASS_LAYERS, Role
 from napari_gfsam.bridge.preferences import Preferences
 from napari_gfsam.controller import saving as saving_module
 from napari_gfsam.controller import snapshots as snapshots_module
@@ -23,7 +24,7 @@ from napari_gfsam.session.packing import pack
 from napari_gfsam.session.painting import AcceptMode
 from napari_gfsam.session.picks import PlanesPick
 from napari_gfsam.session.resumed import read_session
-from tests.controller.hands import At, picture
+from tests.controller.hands import At, picture, stack
 from tests.fakes import use_fakes
 from tests.saved_work import state_of, stroke
 
@@ -538,6 +539,30 @@ def test_work_on_a_picture_of_another_shape_waits_and_the_rest_comes_back(at, af
         save(other)
         again = read_session(other.desk.session.folder)
         assert np.array_equal(again.labels(next(iter(other.queue)).plane), accepted)
+
+
+def test_a_stack_that_grew_comes_back_and_goes_on_growing(at, after_a_crash, qtbot, tmp_path):
+    image, _ = at.painted_stack(3)
+    at.run()
+    first, accepted = at.current, at.proposal(at.current)
+    at.desk.review.accept(stay=True)
+    image.data = stack(4)[0]
+    save(at)
+    before = state(at)
+    other = after_a_crash(at)
+    assert go_on(other) == ()
+    assert state(other) == before
+    at.close()
+    again = At(at.viewer, tmp_path / "sessions", qtbot)
+    assert go_on(again) == ()
+    assert state(again) == before
+    image.data = stack(5)[0]
+    ours = [layer for wanted in CLASS_LAYERS for layer in our_layers(again.viewer, wanted)]
+    assert len(ours) == 3
+    assert all(lies_over(layer, image) for layer in ours)
+    assert np.array_equal(again.ours(Role.ACCEPTED, image).data[first.index[0]], accepted)
+    assert len(again.desk.targets.open_planes()) == 3
+    again.close()
 
 
 def test_a_picture_too_large_to_copy_is_named_once(at, monkeypatch, qtbot):

@@ -181,8 +181,10 @@ def empty_labels(shape: Shape, *, highest: int = 255, folder: Path | None = None
     return np.lib.format.open_memmap(folder / f"{uuid4().hex}.npy", mode="w+", dtype=dtype, shape=shape)
 
 
-def widened(data: NDArray[np.unsignedinteger[Any]], highest: int) -> NDArray[np.unsignedinteger[Any]]:
-    """Return class ids in an array that holds higher ones too: in a file of its own if they were in one.
+def widened(
+    data: NDArray[np.unsignedinteger[Any]], highest: int, shape: Shape | None = None
+) -> NDArray[np.unsignedinteger[Any]]:
+    """Return class ids in an array that holds higher ones, or more planes; in a file of its own if they were in one.
 
     Parameters
     ----------
@@ -190,13 +192,17 @@ def widened(data: NDArray[np.unsignedinteger[Any]], highest: int) -> NDArray[np.
         Made by `empty_labels`. Its file is deleted, if the system allows it.
     highest
         Highest class id; errors as in `empty_labels`.
+    shape
+        Of the array, nowhere shorter; that of the data if not given.
     """
     # An array mapped from no file (what numpy computes from a mapped one) is in memory.
     name = getattr(data, "filename", None)
-    wide = empty_labels(data.shape, highest=highest, folder=None if name is None else Path(name).parent)
+    folder = None if name is None else Path(name).parent
+    wide = empty_labels(data.shape if shape is None else shape, highest=highest, folder=folder)
+    rows, columns = data.shape[-2:]
     for place in np.ndindex(data.shape[:-2]):  # planes with nothing in them take no room
         if data[place].any():
-            wide[place] = data[place]
+            wide[place][:rows, :columns] = data[place]
     if name is not None:
         with suppress(OSError):  # in use on Windows
             Path(name).unlink()

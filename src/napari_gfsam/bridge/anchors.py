@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -72,6 +72,15 @@ class Anchors:
                 self._listen(place.over)
         self._places[layer], self._shapes[layer] = place, shape_of(place.over)
         _move(layer, place.kwargs(layer.name))
+
+    def grow(self, over: Layer, before: Shape, shape: Shape) -> None:
+        """Go on holding what lies over a picture that has more planes by now, where label space had the shape before.
+
+        Arrays that cover all planes must have the new shape already.
+        """
+        for layer, place in tuple(self._places.items()):
+            if place.over is over and place.shape == before:
+                self.hold(layer, replace(place, shape=shape))
 
     def let_go(self, gone: Layer) -> None:
         """Forget a layer, or all that is held over a picture; nothing happens to layers that are not known."""

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from psygnal import Signal
 
-from napari_gfsam.bridge.align import MEMORY_BYTES, labels_over, plane_array, shape_of
+from napari_gfsam.bridge.align import MEMORY_BYTES, labels_over, plane_array, shape_of, widened
 from napari_gfsam.bridge.anchors import Anchors, Place
 from napari_gfsam.bridge.identity import facts_of, find_layer, layer_id, mark, our_layers, role
 from napari_gfsam.bridge.looks import class_colormap, class_names, contour_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from napari.components import ViewerModel
@@ -142,8 +142,7 @@ class OurLayers:
 
         One over a picture lies over it from now on, wherever that goes.
         """
-        facts: dict[str, Any] = {} if over is None else {"over": layer_id(over), "over_shape": shape_of(over)}
-        mark(layer, wanted.value, source=source, **facts)
+        _mark(layer, wanted.value, source, over)
         if over is not None:
             self.hold(layer, Place(over, shape_of(layer)))
         selection = self.viewer.layers.selection
@@ -211,6 +210,34 @@ class OurLayers:
     def hold(self, layer: Layer, place: Place) -> None:
         """Put a layer of ours in its place over a picture and keep it there when a person moves the picture."""
         self._anchors.hold(layer, place)
+
+    def grow(self, source: str, over: Layer, before: Shape, shape: Shape) -> None:
+        """Give our layers over a picture that has more planes by now as many, empty ones.
+
+        Parameters
+        ----------
+        source, over
+            The picture.
+        before, shape
+            Of label space, earlier and now.
+        """
+        self.remove(Role.INSTANCES, source)  # made anew on request
+        for wanted in CLASS_LAYERS:
+            for layer in our_layers(self.viewer, wanted):
+                if facts_of(layer).get("source") == source and shape_of(layer) == before:
+                    layer.data = widened(layer.data, np.iinfo(layer.data.dtype).max, shape)
+                    _mark(layer, wanted.value, source, over, layer_id(layer))
+                    self.hold(layer, Place(over, shape))
+        self._anchors.grow(over, before, shape)
+
+    def rename(self, sources: Mapping[str, str]) -> None:
+        """Give our layers the ids of now of their pictures."""
+        for wanted in OVER_SOURCE:
+            for layer in our_layers(self.viewer, wanted):
+                facts = facts_of(layer)
+                name = str(facts.get("source", ""))
+                if sources.get(name, name) != name:
+                    mark(layer, wanted.value, uuid=layer_id(layer), **{**facts, "source": sources[name]})
 
     def lift(self, layer: Layer, over: Layer) -> None:
         """Move a layer of ours above its target, if the target was added later or was moved above it."""
@@ -282,3 +309,8 @@ class OurLayers:
         self._anchors.let_go(event.value)
         if role(event.value) in ROLES:
             self.removed.emit(event.value)
+
+
+def _mark(layer: Layer, wanted: str, source: str, over: Layer | None, uuid: str | None = None) -> None:
+    facts: dict[str, Any] = {} if over is None else {"over": layer_id(over), "over_shape": shape_of(over)}
+    mark(layer, wanted, uuid=uuid, source=source, **facts)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from weakref import ref
@@ -87,6 +87,16 @@ class LayerSource:
     def covers(self, layers: Sequence[Layer]) -> bool:
         """Tell whether its layers, as they are now, have the shape that they had: not other pixels, or more of them."""
         return all(_label_shape(layer, self.channel_axis, self.level) == self.shape for layer in layers)
+
+    def renewed(self, layers: Sequence[Image]) -> LayerSource:
+        """Return it with the arrays and the shape that its layers have now, under the same id."""
+        shape = _label_shape(layers[0], self.channel_axis, self.level)
+        return replace(self, shape=shape, _arrays=tuple(_level(layer, self.level) for layer in layers))
+
+    @property
+    def own_id(self) -> str:
+        """The id that `source_of` gives a source of this shape."""
+        return _id_of(self.layers, self.channel_axis, self.level, self.shape)
 
     @property
     def pixels(self) -> Hashable:
@@ -186,10 +196,8 @@ def source_of(
     recipe = recipe_of(layers, length, intensity)
     ids = tuple(layer_id(layer) for layer in layers)
     shape = _label_shape(first, axis, chosen)
-    # With the shape: labels of a layer whose pixels were exchanged for others do not fit it any more.
-    where = ["+".join(ids), *([] if axis is None else [f"channels{axis}"]), *([f"level{chosen}"] if chosen else [])]
     return LayerSource(
-        id="/".join([*where, "x".join(map(str, shape))]),
+        id=_id_of(ids, axis, chosen, shape),
         name=" + ".join(layer.name for layer in layers),
         shape=shape,
         axis_labels=tuple(first.axis_labels),
@@ -257,6 +265,12 @@ def _checked_level(layer: Image, level: int | None) -> int:
     if not 0 <= level < len(shapes):
         raise ImageError(f"{layer.name!r} has {len(shapes)} pyramid level(s), counted from 0; there is no {level}.")
     return level
+
+
+def _id_of(layers: tuple[str, ...], axis: int | None, level: int, shape: Shape) -> str:
+    # With the shape: labels of a layer whose pixels were exchanged for others do not fit it any more.
+    where = ["+".join(layers), *([] if axis is None else [f"channels{axis}"]), *([f"level{level}"] if level else [])]
+    return "/".join([*where, "x".join(map(str, shape))])
 
 
 def _level(layer: Layer, level: int) -> Any:

@@ -21,6 +21,7 @@ from napari_gfsam.controller.files import FileSource
 from napari_gfsam.controller.filling import Filling
 from napari_gfsam.controller.folders import Folders
 from napari_gfsam.controller.getting import Getting
+from napari_gfsam.controller.growing import Growing
 from napari_gfsam.controller.models import Models
 from napari_gfsam.controller.next_step import Standing
 from napari_gfsam.controller.overlays import Overlays
@@ -92,6 +93,7 @@ class Desk:
         self.prompts, self.clusters = PromptsLayer(self.ours), ClustersLayer(self.ours)
         self.sources = Sources(viewer)
         self.pictures = Pictures(viewer, self.sources)
+        self.growing = Growing(self.session, self.ours, self.sources)
         self.slices, self.arriving = Slices(), Slices(pause_milliseconds=PAUSE_MILLISECONDS)
         self.jobs = JobRunner(held=lambda: self.arriving.running)
         self.thumbnails = Thumbnails(JobRunner())
@@ -163,6 +165,7 @@ class Desk:
         self.prompts.close()
         self.clusters.close()
         self.sheets.close()
+        self.sources.close()
         self.ours.close()
 
     @property

@@ -134,6 +134,7 @@ class Resuming:
                 self._lost.append(str(error))
             else:
                 self._take_source(source, taken)
+        self._desk.ours.rename(self._ids)
 
     def _take_source(self, source: SavedSource, taken: LayerSource) -> None:
         """Go on with a picture under its id of now; with one that has another shape now, nothing goes on."""

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
-from napari_gfsam.bridge.identity import find_layer
+from psygnal import Signal
+
+from napari_gfsam.bridge.identity import find_layer, layer_id
 from napari_gfsam.bridge.planes import changed_words, layer_of
-from napari_gfsam.bridge.sources import source_of
+from napari_gfsam.bridge.sources import LayerSource, source_of
 from napari_gfsam.controller.files import path_of
 from napari_gfsam.imaging import ImageError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from napari.components import ViewerModel
     from napari.layers import Image, Layer
 
-    from napari_gfsam.bridge.sources import LayerSource
+    from napari_gfsam.bridge.align import Shape
     from napari_gfsam.controller.files import FileSource
     from napari_gfsam.session.types import PlaneKey
 
@@ -22,19 +28,41 @@ if TYPE_CHECKING:
 class Sources:
     """Picture sources by id. Main thread only.
 
+    `grown` carries a source that has more planes by now, under the id that it had, and its shape before.
+
     Parameters
     ----------
     viewer
         Whose layers are read.
+
+    Attributes
+    ----------
+    may_grow
+        Tells whether a source is the same picture when it has another shape.
     """
+
+    grown = Signal(object, object)
 
     def __init__(self, viewer: ViewerModel) -> None:
         self._viewer = viewer
         self._known: dict[str, Any] = {}
+        self._ids: dict[str, str] = {}
+        self._watched: WeakSet[Layer] = WeakSet()
+        self.may_grow: Callable[[LayerSource, Shape], bool] = lambda source, shape: False
+
+    def close(self) -> None:
+        """Stop listening to layers."""
+        for layer in self._watched:
+            layer.events.data.disconnect(self._on_data)
+        self._watched.clear()
 
     def take(self, *layers: Image, **reading: Any) -> LayerSource:
         """Return layers as a source, as they are shown now; `reading` as in `bridge.sources.source_of`."""
         source = source_of(layers, **reading)
+        source = replace(source, id=self._ids.get(source.id, source.id))
+        for layer in set(layers) - set(self._watched):
+            self._watched.add(layer)
+            layer.events.data.connect(self._on_data)
         self._known[source.id] = source
         return source
 
@@ -97,6 +125,34 @@ class Sources:
             If it is not in the viewer any more, or has another shape now.
         """
         return layer_of(self._viewer, self.of(plane))
+
+    def over(self, source: LayerSource) -> Layer | None:
+        """Return the layer over which a picture's labels lie, if it is there."""
+        return find_layer(self._viewer, source.layers[0])
+
+    def _on_data(self, event: Any) -> None:
+        name = layer_id(event.source)
+        for source in tuple(self._known.values()):
+            if name in source.layers and isinstance(source, LayerSource):
+                self._grow(source)
+
+    def _grow(self, source: LayerSource) -> None:
+        """Take more planes of a picture under the id that it has, where all that is known of it means the same then.
+
+        The ids of the two shapes are exchanged: one that is short again is another picture.
+        """
+        layers: list[Any] = self._layers(source)
+        if any(layer is None for layer in layers) or source.covers(layers):
+            return
+        new = source.renewed(layers)
+        if not new.covers(layers) or self._id(new) in self._known or not self.may_grow(source, new.shape):
+            return
+        self._ids[source.own_id], self._ids[new.own_id] = self._id(new), source.id
+        self._known[source.id] = new
+        self.grown.emit(new, source.shape)
+
+    def _id(self, source: LayerSource) -> str:
+        return self._ids.get(source.own_id, source.own_id)
 
     def _layers(self, source: Any) -> list[Layer | None]:
         return [find_layer(self._viewer, layer) for layer in source.layers]
