@@ -131,6 +131,9 @@ def test_targets_of_a_picture_that_has_another_size_say_so_and_leave_the_review(
     at.run()
     planes = [target.plane for target in at.queue]
     targets[1].data = picture(7, (50, 90))[0]
+    for action in ("next", "previous", "next"):
+        at.press(action)
+    assert at.problems == []
     at.desk.guarded(at.desk.review.go_to)(planes[1])
     assert at.current == planes[0]
     assert [target.state for target in at.queue] == [TargetState.PROPOSED, TargetState.FAILED]

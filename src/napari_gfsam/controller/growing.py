@@ -36,13 +36,18 @@ class Growing:
         if over is not None:
             self._ours.grow(source.id, over, before, source.shape)
 
-    def _may_grow(self, source: LayerSource, shape: Shape) -> bool:
-        """Tell whether all that is known of a picture means the same when it has another shape."""
+    def _may_grow(self, source: LayerSource, shape: Shape, other: str) -> bool:
+        """Tell whether all that is known of a picture means the same when it has another shape.
+
+        Not so if there is work on that shape already, under another id.
+        """
         session = self._session
         rows = (*session.references, *session.references.removed)
         planes = [*(row.plane for row in rows), *(target.plane for target in session.queue), *session.proposals]
         mine = [plane for plane in planes if plane.source == source.id]
-        return bool(mine) and _has_grown(source.shape, shape, mine)
+        if not mine or any(plane.source == other for plane in planes):
+            return False
+        return _has_grown(source.shape, shape, mine)
 
 
 def _has_grown(before: Shape, after: Shape, planes: Iterable[PlaneKey]) -> bool:

@@ -132,16 +132,16 @@ class Review:
 
     def next(self) -> None:
         """Go to the next target, the least certain first; nothing is done if there is no other."""
-        self._step(self._session.queue.next_after(self._session.queue.current))
+        self._step(self._other(self._session.queue.next_after, self._session.queue.current))
 
     def previous(self) -> None:
         """Go to the target before."""
-        self._step(self._session.queue.previous_before(self._session.queue.current))
+        self._step(self._other(self._session.queue.previous_before, self._session.queue.current))
 
     def skip(self) -> None:
         """Leave the target for later (an accepted one as it is) and go on."""
         plane = self._required()
-        following = self._session.queue.next_after(plane)
+        following = self._other(self._session.queue.next_after, plane)
         if not self._session.queue.is_accepted(plane):
             self._session.queue.update(plane, state=TargetState.SKIPPED)
         self._step(following)
@@ -155,7 +155,7 @@ class Review:
             If there is none.
         """
         plane = self._required()
-        following = self._session.queue.next_after(plane)
+        following = self._other(self._session.queue.next_after, plane)
         self._accept([plane], f"accept {self._title(plane)}")
         self._step(None if stay else following)
 
@@ -265,6 +265,14 @@ class Review:
         plane = steps[0].plane
         if plane in self._session.queue and self._sources.can_open(plane):
             self.come_to(plane)
+
+    def _other(self, after: Callable[[PlaneKey | None], PlaneKey | None], plane: PlaneKey | None) -> PlaneKey | None:
+        """Return the target that comes after one, those passed over whose picture is gone or has another shape."""
+        found, passed = after(plane), {plane}
+        while found is not None and found not in passed and not self._sources.can_open(found):
+            passed.add(found)
+            found = after(found)
+        return None if found in passed else found
 
     def _step(self, plane: PlaneKey | None) -> None:
         if plane is not None:

@@ -38,7 +38,8 @@ class Sources:
     Attributes
     ----------
     may_grow
-        Tells whether a source is the same picture when it has another shape.
+        Tells whether a source is the same picture when it has another shape, and nothing is known of that shape under
+        an id of its own.
     """
 
     grown = Signal(object, object)
@@ -48,7 +49,7 @@ class Sources:
         self._known: dict[str, Any] = {}
         self._ids: dict[str, str] = {}
         self._watched: WeakSet[Layer] = WeakSet()
-        self.may_grow: Callable[[LayerSource, Shape], bool] = lambda source, shape: False
+        self.may_grow: Callable[[LayerSource, Shape, str], bool] = lambda source, shape, other: False
 
     def close(self) -> None:
         """Stop listening to layers."""
@@ -145,14 +146,13 @@ class Sources:
         if any(layer is None for layer in layers) or source.covers(layers):
             return
         new = source.renewed(layers)
-        if not new.covers(layers) or self._id(new) in self._known or not self.may_grow(source, new.shape):
+        free = self._ids.get(new.own_id, new.own_id)
+        if not new.covers(layers) or not self.may_grow(source, new.shape, free):
             return
-        self._ids[source.own_id], self._ids[new.own_id] = self._id(new), source.id
+        self._ids[source.own_id], self._ids[new.own_id] = free, source.id
+        self._known.pop(free, None)
         self._known[source.id] = new
         self.grown.emit(new, source.shape)
-
-    def _id(self, source: LayerSource) -> str:
-        return self._ids.get(source.own_id, source.own_id)
 
     def _layers(self, source: Any) -> list[Layer | None]:
         return [find_layer(self._viewer, layer) for layer in source.layers]
