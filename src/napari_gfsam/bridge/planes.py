@@ -63,7 +63,7 @@ def displayed_axes(viewer: ViewerModel, layer: Layer) -> tuple[int, int]:
 
 
 def shown_plane(viewer: ViewerModel, source: LayerSource) -> PlaneKey:
-    """Return the plane of a source that the viewer shows.
+    """Return the plane of a source that the viewer shows; a view turned on its side shows the same plane.
 
     Raises
     ------
@@ -82,7 +82,7 @@ def shown_plane(viewer: ViewerModel, source: LayerSource) -> PlaneKey:
         index[axis] = int(np.round(place))
         if not 0 <= index[axis] < source.shape[axis]:
             raise ImageError(f"The viewer shows no plane of {source.name!r}; move the sliders back to it.")
-    return PlaneKey(source.id, tuple(index), axes_yx)
+    return PlaneKey(source.id, tuple(index), axes_yx).upright
 
 
 def stack_axes(viewer: ViewerModel, source: LayerSource) -> list[StackAxis]:
@@ -131,7 +131,7 @@ def planes_of(
 
 
 def show_plane(viewer: ViewerModel, source: LayerSource, plane: PlaneKey) -> None:
-    """Make the viewer show a plane: 2D, its rows and columns, and the sliders at its place.
+    """Make the viewer show a plane: 2D, its two axes (turned as they are), and the sliders at its place.
 
     Raises
     ------
@@ -141,7 +141,7 @@ def show_plane(viewer: ViewerModel, source: LayerSource, plane: PlaneKey) -> Non
     layer = layer_of(viewer, source)
     if layer.ndim > 2 and viewer.dims.ndisplay == 3:
         viewer.dims.ndisplay = 2
-    if displayed_axes(viewer, layer) != plane.axes_yx:
+    if set(displayed_axes(viewer, layer)) != set(plane.axes_yx):
         viewer.dims.order = _order_showing(viewer, layer, plane)
     wanted = _places(viewer, layer, source, plane.axes_yx)
     for axis, shown in wanted.items():
@@ -151,7 +151,7 @@ def show_plane(viewer: ViewerModel, source: LayerSource, plane: PlaneKey) -> Non
     if wanted:
         first = viewer.dims.ndim - layer.ndim
         viewer.dims.set_point([first + axis for axis in wanted], _point_at(viewer, layer, source, wanted))
-    if shown_plane(viewer, source) != plane:
+    if shown_plane(viewer, source).index != plane.index:
         raise ImageError(f"napari cannot show this plane of {source.name!r}: its axes are rotated into each other.")
 
 

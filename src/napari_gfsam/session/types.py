@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -23,7 +23,8 @@ class PlaneKey:
     index
         One entry an axis of the source's label layer: a position, or -1 for the two axes of the plane.
     axes_yx
-        The axes that are the plane's rows and columns, as the viewer showed them.
+        The axes that are the plane's rows and columns: ascending in every key that we make, so that a plane has one key
+        however the viewer turns it.
     """
 
     source: str
@@ -38,6 +39,12 @@ class PlaneKey:
     def put(self, array: Any, plane: NDArray[Any]) -> None:
         """Write the (H, W) plane into an array with one axis an entry of `index`."""
         array[self.slicing] = plane if self.axes_yx[0] < self.axes_yx[1] else plane.T
+
+    @property
+    def upright(self) -> PlaneKey:
+        """The plane with its axes ascending."""
+        first, second = sorted(self.axes_yx)
+        return self if self.axes_yx == (first, second) else replace(self, axes_yx=(first, second))
 
     @property
     def slicing(self) -> tuple[int | slice, ...]:
