@@ -7,6 +7,7 @@ import pytest
 
 from napari_gfsam.bridge.ours import Role
 from napari_gfsam.session.painting import AcceptMode
+from napari_gfsam.session.picks import PlanesPick
 from napari_gfsam.session.types import PlaneKey, Target, TargetState
 from tests.controller.hands import fingerprint, stack
 
@@ -210,6 +211,25 @@ def test_planes_across_the_stack_are_proposed_and_accepted_as_they_are_shown(at)
     at.viewer.dims.order = (0, 1, 2)
     at.desk.review.come_to(plane)
     assert at.viewer.dims.order == (2, 0, 1)
+    assert at.problems == []
+
+
+def test_answers_across_a_stack_are_no_paint_on_those_along_it(at):
+    image, _ = at.painted_stack(3)
+    at.run()
+    first = at.current
+    answer = at.proposal(first)
+    row = int(answer.sum(axis=1).argmax())
+    at.viewer.dims.order = (1, 0, 2)
+    at.desk.targets.pick_planes(image, PlanesPick("range", 1, row, row + 2))
+    at.run()
+    for target in at.queue:
+        at.desk.review.go_to(target.plane)
+        assert len(at.desk.session.proposals.paint(target.plane)) == 0
+        assert np.array_equal(at.proposal(target.plane), at.desk.session.proposals.merged(target.plane))
+    at.desk.review.go_to(first)
+    assert np.array_equal(at.proposal(first), answer)
+    assert not at.desk.session.history.can_undo
     assert at.problems == []
 
 

@@ -56,6 +56,27 @@ def test_paint_survives_a_new_answer_and_can_be_taken_back(merged, again, stroke
     assert np.array_equal(book.compose(HERE), np.where(changed, stroke, again))
 
 
+def test_answers_of_planes_that_cross_are_no_paint():
+    book, rng = ProposalBook(), np.random.default_rng(0)
+    layer = np.zeros((4, 5, 6), np.uint16)
+    flat, upright = PlaneKey("s", (1, -1, -1), (1, 2)), PlaneKey("s", (-1, 2, -1), (0, 2))
+
+    def answer(plane: PlaneKey, highest: int) -> None:
+        book.look(plane, plane.take(layer))
+        plane.put(layer, book.compose(plane, rng.integers(1, highest, plane.take(layer).shape)))
+
+    for plane, highest in ((flat, 9), (upright, 900), (flat, 900)):
+        answer(plane, highest)
+        for one in (flat, upright):
+            assert not book.look(one, one.take(layer))
+    assert (book.is_crossed(flat), book.is_crossed(upright)) == (False, True)
+    assert list(book) == [upright, flat]
+    layer[1, 2, 3:] = layer[1, 4, 0] = 0  # erased where they cross, and beside it
+    assert [len(book.look(one, one.take(layer))) for one in (flat, upright)] == [4, 0]
+    layer[0, 2, 0] = 0
+    assert book.look(upright, upright.take(layer)).indices.tolist() == [0]
+
+
 @given(strokes=st.lists(planes(), min_size=2, max_size=4))
 def test_strokes_are_taken_back_and_done_again_one_by_one(strokes):
     book, states, changes = ProposalBook(), [None], []

@@ -82,6 +82,15 @@ class Sheets:
         self.look(plane)
         return self._session.proposals.compose(plane)
 
+    def show_again(self, plane: PlaneKey) -> None:
+        """Show a proposal whole: its layer may be gone, or hold answers of planes that cross this one."""
+        if self._session.proposals.paint(plane) is None:
+            return
+        self.layer(Role.PROPOSAL, plane)  # made, and filled, for a file just opened or after a deletion
+        if self._session.proposals.is_crossed(plane):
+            self.look(plane)
+            self.show_answer(plane, self._session.proposals.merged(plane))
+
     def accepted(self, plane: PlaneKey) -> LabelArray:
         """Return the accepted labels of a plane as they are now; errors as `layer`."""
         if self._is_closed_file(plane):

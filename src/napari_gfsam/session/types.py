@@ -46,6 +46,15 @@ class PlaneKey:
         first, second = sorted(self.axes_yx)
         return self if self.axes_yx == (first, second) else replace(self, axes_yx=(first, second))
 
+    def where(self, other: PlaneKey) -> tuple[int | slice, int | slice] | None:
+        """Return what indexes this (H, W) plane where another crosses it (a line or a pixel); ``None`` if none does."""
+        if self.source != other.source or self.axes_yx == other.axes_yx:
+            return None
+        if any(0 <= here != there >= 0 for here, there in zip(self.index, other.index, strict=True)):
+            return None
+        row, column = (slice(None) if place < 0 else place for place in map(other.index.__getitem__, self.axes_yx))
+        return row, column
+
     @property
     def slicing(self) -> tuple[int | slice, ...]:
         """What indexes the plane's two axes, in the order of the array."""
