@@ -10,7 +10,15 @@ from napari.components import ViewerModel
 from napari.layers import Image, Labels
 
 from napari_gfsam.bridge.align import labels_over
-from napari_gfsam.bridge.planes import StackAxis, displayed_axes, planes_of, show_plane, shown_plane, stack_axes
+from napari_gfsam.bridge.planes import (
+    StackAxis,
+    data_at,
+    displayed_axes,
+    planes_of,
+    show_plane,
+    shown_plane,
+    stack_axes,
+)
 from napari_gfsam.bridge.sources import source_of
 from napari_gfsam.imaging import ImageError
 from napari_gfsam.session.types import PlaneKey
@@ -71,6 +79,24 @@ def test_a_plane_can_be_shown_again(image, data):
         assume(False)  # beyond the ends of a slider, which runs over the extent of a rotated layer
     assert shown_plane(viewer, source) == plane
     assert np.array_equal(layer._slice.image.raw, as_drawn(viewer, layer, source.read(plane)))
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.booleans().flatmap(lambda mixed: placed(mixed=mixed)), st.data())
+def test_the_pointer_is_on_the_pixel_that_is_drawn(image, data):
+    viewer = ViewerModel()
+    layer = viewer.add_layer(Image(image.data, **image.kwargs))
+    viewer.dims.order = image.order
+    viewer.dims.set_point(range(viewer.dims.ndim), slider_positions(data, viewer))
+    shown = list(image.order[-2:])
+    drawn = layer._data_to_world.set_slice(shown)
+    assume(np.linalg.cond(drawn.linear_matrix) < 1e6)
+    place, world = (data.draw(st.floats(-3, 8)), data.draw(st.floats(-3, 8))), np.array(viewer.dims.point)
+    world[shown] = drawn(place)
+    found = data_at(viewer, layer, world)
+    assert found[shown] == pytest.approx(place, abs=1e-4)
+    for axis in image.order[:-2]:
+        assert found[axis] == pytest.approx(layer._data_slice.point[axis], abs=1e-6)
 
 
 def test_a_plain_stack_shows_every_plane():

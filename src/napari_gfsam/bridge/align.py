@@ -59,6 +59,10 @@ class Grid:
         inverse = self.inverse
         return np.asarray(points @ inverse.linear.T + inverse.offset)
 
+    def drawn(self, axes: Sequence[int]) -> Grid:
+        """Return how napari draws these axes: it leaves out what rotation and shear mix in from the others."""
+        return Grid(self.linear[np.ix_(axes, axes)], self.offset[list(axes)])
+
     @property
     def inverse(self) -> Grid:
         """From the world to label space, with the very rounding of napari, which decides ties between two planes."""
@@ -84,15 +88,6 @@ def viewer_grid(viewer: ViewerModel, layer: Layer, shape: Shape | None = None) -
     """Return the same in the units of the viewer (of its last axes): what sliders, camera and pointer are in."""
     grid, sizes = grid_of(layer, shape), unit_sizes(viewer, layer)
     return Grid(grid.linear / sizes[:, None], grid.offset / sizes)
-
-
-def data_at(viewer: ViewerModel, layer: Layer, world: Sequence[float]) -> FloatArray:
-    """Return the (n,) position in a layer's own pixels of a position in the viewer, such as that of the pointer.
-
-    (napari's own `Layer.world_to_data` takes positions in the layer's units.)
-    """
-    position = np.asarray(world, dtype=np.float64)[-layer.ndim :]
-    return np.asarray(layer.world_to_data(position * unit_sizes(viewer, layer)[-len(position) :]))
 
 
 def unit_sizes(viewer: ViewerModel, layer: Layer) -> FloatArray:

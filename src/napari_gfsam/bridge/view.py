@@ -60,5 +60,5 @@ def camera_of(viewer: ViewerModel) -> Any:
 
 def _on_canvas(viewer: ViewerModel, over: Layer, plane: PlaneKey, shape: Shape, box_yx: FloatArray) -> FloatArray:
     """Return the (2, 2) corners of a box in the world coordinates that the canvas shows."""
-    world = viewer_grid(viewer, over, shape).to_world(points_nd(plane, box_yx))
-    return np.asarray(world[:, list(displayed_axes(viewer, over))])
+    shown = displayed_axes(viewer, over)
+    return viewer_grid(viewer, over, shape).drawn(shown).to_world(points_nd(plane, box_yx)[:, list(shown)])

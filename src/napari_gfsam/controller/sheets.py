@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_gfsam.bridge.align import data_at, on_plane
+from napari_gfsam.bridge.align import on_plane
 from napari_gfsam.bridge.clicks import plane_yx
 from napari_gfsam.bridge.describe import file_of
 from napari_gfsam.bridge.identity import facts_of, role
 from napari_gfsam.bridge.ours import OurLayers, Role
+from napari_gfsam.bridge.planes import data_at
 from napari_gfsam.bridge.proposals import pixels_of, read_plane, write_plane
 from napari_gfsam.controller.files import FileSource, path_of
 from napari_gfsam.imaging import ImageError
