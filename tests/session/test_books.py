@@ -75,6 +75,22 @@ def test_answers_of_planes_that_cross_are_no_paint():
     assert [len(book.look(one, one.take(layer))) for one in (flat, upright)] == [4, 0]
     layer[0, 2, 0] = 0
     assert book.look(upright, upright.take(layer)).indices.tolist() == [0]
+    across = PlaneKey("s", (-1, -1, 5), (0, 1))
+    layer[1, 3, 5] = 7  # on a plane that was never written: no excuse for strokes on the others
+    assert book.look(across, across.take(layer)).indices.tolist() == [8]
+    layer[1, 0, 5] = 0
+    assert [len(book.look(one, one.take(layer))) for one in (flat, upright)] == [6, 1]
+
+
+def test_answers_of_an_earlier_process_that_cross_are_no_paint_whichever_was_written_last():
+    flat, upright = PlaneKey("s", (1, -1, -1), (1, 2)), PlaneKey("s", (-1, 2, -1), (0, 2))
+    book, layer = ProposalBook(), np.zeros((4, 5, 6), np.uint8)
+    for plane, value in ((upright, 2), (flat, 1)):
+        book.restore(plane, pack(np.full_like(plane.take(layer), value)), None)
+        plane.take(layer)[...] = value
+    assert not any(len(book.look(plane, plane.take(layer))) for plane in (flat, upright))
+    layer[1, 2] = 2
+    assert not any(len(book.look(plane, plane.take(layer))) for plane in (flat, upright))
 
 
 @given(strokes=st.lists(planes(), min_size=2, max_size=4))

@@ -19,14 +19,18 @@ if TYPE_CHECKING:
     from napari_gfsam.session.types import PlaneKey
 
 
+#: Turns of pages that we did not write in this process: a person's strokes alone, and what was there before.
+NEVER, EARLIER = 0, 1
+
+
 @dataclass(slots=True, eq=False)
 class _Page:
-    """A plane; `turn` counts what we wrote, 0 for nothing or before this process."""
+    """A plane; `turn` says when it was written, see `NEVER` and `EARLIER`."""
 
     merged: PackedPlane
     paint: Paint
     packed_paint: PackedPlane | None = None
-    turn: int = 0
+    turn: int = NEVER
 
 
 class ProposalBook:
@@ -41,7 +45,7 @@ class ProposalBook:
 
     def __init__(self) -> None:
         self._pages: dict[PlaneKey, _Page] = {}
-        self._turn = 0
+        self._turn = EARLIER
 
     def __iter__(self) -> Iterator[PlaneKey]:
         """Walk the planes that hold a proposal or paint, in the order in which they were written last."""
@@ -140,11 +144,12 @@ class ProposalBook:
 
     def restore(self, plane: PlaneKey, merged: PackedPlane | None, paint: PackedPlane | None) -> None:
         """Take in what `packed` gave; an answer that is lost counts as empty."""
+        turn = NEVER if merged is None else EARLIER
         if merged is None and paint is not None:
             merged = pack(np.zeros(paint.shape, dtype=np.uint8))
         if merged is not None:
             found = painting.from_plane(paint.unpack()) if paint else painting.no_paint(merged.shape)
-            self._pages[plane] = _Page(merged, found, paint)
+            self._pages[plane] = _Page(merged, found, paint, turn)
             self.changed.emit(plane)
 
     def _write(self, plane: PlaneKey, page: _Page) -> None:
@@ -157,7 +162,7 @@ class ProposalBook:
         """Walk the planes that were written over one written in this turn, and where in it."""
         for other, page in self._pages.items():
             where = plane.where(other)
-            if where is not None and page.turn >= turn:
+            if where is not None and page.turn >= max(turn, EARLIER):
                 yield other, where
 
     def _with_crossing(self, plane: PlaneKey, turn: int, expected: LabelArray, seen: LabelArray) -> LabelArray:
