@@ -101,6 +101,23 @@ def test_ome_zarr(plugins, tmp_path):
         save(plugins, tmp_path / "x.zarr", [layer])
 
 
+def test_pixel_sizes_are_those_that_are_seen():
+    turn = np.array([[0.0, -1.0], [1.0, 0.0]])
+    for place, corner in (
+        ({"affine": np.diag([0.5, 2, 1])}, (1.5, 14)),
+        ({"rotate": 360}, (3, 7)),
+        ({"scale": (-1, 1)}, ()),
+        ({"rotate": turn}, ()),
+        ({"shear": [0.1]}, ()),
+    ):
+        layer = classes_layer(**{"scale": (4, 1), "translate": (3, 7), **place})
+        sheet = layer_sheet(*layer.as_layer_data_tuple()[:2])
+        wanted = np.linalg.norm(layer._data_to_world.linear_matrix, axis=0)
+        assert sheet.scale == pytest.approx(wanted)
+        assert sheet.translate == pytest.approx(corner)
+    assert layer_sheet(scenes.labels(), {"scale": (2, 3)}).scale == (2, 3)
+
+
 def test_objects_keep_class_and_score(tmp_path):
     data, meta, _ = objects_layer().as_layer_data_tuple()
     write_coco(str(tmp_path / "x"), [(data, meta, "labels")])

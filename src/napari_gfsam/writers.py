@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_gfsam.bridge.align import grid_like
 from napari_gfsam.imaging.colors import class_color
 from napari_gfsam.io.exports import ExportClass, ExportError, check_libraries, export_format, label_sheet, safe_name
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from napari_gfsam.bridge.align import Grid
     from napari_gfsam.imaging.colors import Rgb
     from napari_gfsam.io.exports import LabelSheet
 
@@ -110,12 +112,13 @@ def layer_sheet(data: Any, meta: Mapping[str, Any]) -> LabelSheet:
     name = str(meta.get("name") or "labels")
     picture = name.rpartition(_BETWEEN)[0] or name
     rows = _rows(meta.get("features"))
+    grid = _grid(meta)
     known = {
         "picture": picture,
         "axes": _axes(meta.get("axis_labels"), ids.ndim),
-        "scale": tuple(float(size) for size in meta.get("scale", ())),
+        "scale": () if grid is None else tuple(map(float, grid.sizes)),
         "units": tuple(_unit(unit) for unit in meta.get("units") or ()),
-        "translate": tuple(float(place) for place in meta.get("translate", ())),
+        "translate": () if grid is None else grid.corner(range(ids.ndim)),
     }
     if any("score" in row for row in rows.values()):
         return _objects_sheet(ids, safe_name(picture), rows, known)
@@ -173,6 +176,16 @@ def _axes(names: Any, ndim: int) -> str:
     text = "".join(map(str, names or ())).lower()
     fits = len(text) == ndim and text.endswith("yx") and [axis for axis in _AXES if axis in text] == list(text)
     return text if fits else AXES.get(ndim, "")
+
+
+def _grid(meta: Mapping[str, Any]) -> Grid | None:
+    """Return where the layer's pixels lie; ``None`` where that is not told."""
+    if meta.get("scale") is None:
+        return None
+    n = len(meta["scale"])
+    facts = {"translate": np.zeros(n), "rotate": np.eye(n), "shear": np.eye(n), "affine": np.eye(n + 1)}
+    told = {name: meta[name] for name in ("scale", *facts) if meta.get(name) is not None}
+    return grid_like({**facts, **told})
 
 
 def _unit(unit: Any) -> str:

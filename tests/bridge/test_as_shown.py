@@ -41,9 +41,12 @@ def test_the_models_see_what_the_viewer_shows(make_napari_viewer_proxy):
         source = source_of([viewer.add_layer(Image(**kwargs)) for kwargs in layers])
         place = (2,) if len(source.shape) == 3 else ()
         rows, columns = range(len(source.shape))[-2:]
-        for axes_yx in ((rows, columns), (columns, rows))[:ORDERS]:
-            show_plane(viewer, source, PlaneKey(source.id, (*place, -1, -1), axes_yx))
+        for turned in (False, True)[:ORDERS]:
+            show_plane(viewer, source, PlaneKey(source.id, (*place, -1, -1), (rows, columns)))
+            if turned:
+                viewer.dims.transpose()
             drawn = viewer.export_figure(scale_factor=1, flash=False)[..., :3].astype(int)
             seen = to_rgb(source.read(shown_plane(viewer, source)), source.recipe).astype(int)
+            seen = seen.swapaxes(0, 1) if turned else seen
             assert drawn.shape == seen.shape, name
             assert np.abs(drawn - seen).max() <= 2, name

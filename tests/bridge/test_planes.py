@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
@@ -8,7 +10,15 @@ from napari.components import ViewerModel
 from napari.layers import Image, Labels
 
 from napari_gfsam.bridge.align import labels_over
-from napari_gfsam.bridge.planes import StackAxis, planes_of, show_plane, shown_plane, stack_axes
+from napari_gfsam.bridge.planes import (
+    StackAxis,
+    data_at,
+    displayed_axes,
+    planes_of,
+    show_plane,
+    shown_plane,
+    stack_axes,
+)
 from napari_gfsam.bridge.sources import source_of
 from napari_gfsam.imaging import ImageError
 from napari_gfsam.session.types import PlaneKey
@@ -19,6 +29,11 @@ pytestmark = pytest.mark.filterwarnings(MIXED)
 
 def slider_positions(data, viewer):
     return [data.draw(st.floats(low, max(low, high))) for low, high, _ in viewer.dims.range]
+
+
+def as_drawn(viewer, layer, pixels):
+    rows, columns = displayed_axes(viewer, layer)
+    return pixels if rows < columns else pixels.swapaxes(0, 1)
 
 
 @settings(deadline=None, max_examples=30)
@@ -41,7 +56,7 @@ def test_the_plane_is_what_napari_draws(image, data):
     except ImageError:
         assert not layer._slice.image.raw.any()
         return
-    assert np.array_equal(source.read(plane), layer._slice.image.raw)
+    assert np.array_equal(as_drawn(viewer, layer, source.read(plane)), layer._slice.image.raw)
     plane.put(ours.data, np.ones(source.plane_shape(plane), np.uint8))
     ours.refresh()
     assert (ours._slice.image.raw == 1).all()
@@ -57,25 +72,57 @@ def test_a_plane_can_be_shown_again(image, data):
     source = source_of([layer])
     shown = data.draw(st.permutations(range(layer.ndim)))[-2:]
     index = [-1 if axis in shown else data.draw(st.integers(0, n - 1)) for axis, n in enumerate(image.shape)]
-    plane = PlaneKey(source.id, tuple(index), (shown[0], shown[1]))
+    plane = PlaneKey(source.id, tuple(index), (shown[0], shown[1])).upright
     try:
         show_plane(viewer, source, plane)
     except ImageError:
         assume(False)  # beyond the ends of a slider, which runs over the extent of a rotated layer
     assert shown_plane(viewer, source) == plane
-    assert np.array_equal(layer._slice.image.raw, source.read(plane))
+    assert np.array_equal(layer._slice.image.raw, as_drawn(viewer, layer, source.read(plane)))
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.booleans().flatmap(lambda mixed: placed(mixed=mixed)), st.data())
+def test_the_pointer_is_on_the_pixel_that_is_drawn(image, data):
+    viewer = ViewerModel()
+    layer = viewer.add_layer(Image(image.data, **image.kwargs))
+    viewer.dims.order = image.order
+    viewer.dims.set_point(range(viewer.dims.ndim), slider_positions(data, viewer))
+    shown = list(image.order[-2:])
+    drawn = layer._data_to_world.set_slice(shown)
+    assume(np.linalg.cond(drawn.linear_matrix) < 1e6)
+    place, world = (data.draw(st.floats(-3, 8)), data.draw(st.floats(-3, 8))), np.array(viewer.dims.point)
+    world[shown] = drawn(place)
+    found = data_at(viewer, layer, world)
+    assert found[shown] == pytest.approx(place, abs=1e-4)
+    for axis in image.order[:-2]:
+        assert found[axis] == pytest.approx(layer._data_slice.point[axis], abs=1e-6)
 
 
 def test_a_plain_stack_shows_every_plane():
     viewer = ViewerModel()
     layer = viewer.add_image(np.zeros((3, 4, 5, 6)), scale=(2, 0.5, 1, 1), translate=(7, -3, 1, 1))
     source = source_of([layer])
-    for axes in ((2, 3), (3, 2), (0, 1), (3, 0)):
+    for axes in ((2, 3), (0, 1), (0, 3)):
         for place in np.ndindex(*(source.shape[axis] for axis in range(4) if axis not in axes)):
             rest = iter(place)
             plane = PlaneKey(source.id, tuple(-1 if axis in axes else next(rest) for axis in range(4)), axes)
             show_plane(viewer, source, plane)
             assert shown_plane(viewer, source) == plane
+
+
+def test_a_view_that_is_turned_shows_the_same_plane():
+    viewer = ViewerModel()
+    flat = source_of([viewer.add_image(np.zeros((4, 5)))])
+    stack = source_of([viewer.add_image(np.zeros((3, 4, 5)))])
+    planes = [shown_plane(viewer, source) for source in (flat, stack)]
+    viewer.dims.transpose()
+    assert [shown_plane(viewer, source) for source in (flat, stack)] == planes
+    show_plane(viewer, stack, replace(planes[1], index=(2, -1, -1)))
+    assert (viewer.dims.order, viewer.dims.current_step[0]) == ((0, 2, 1), 2), "and stays turned"
+    for _ in range(3):
+        viewer.dims.roll()
+        assert shown_plane(viewer, flat) == planes[0]
 
 
 def test_three_dimensions_show_no_plane_of_a_stack():
@@ -159,7 +206,7 @@ def test_planes_of_a_range():
     assert stack_axes(viewer, source) == [StackAxis(0, "t", 7), StackAxis(1, "z", 4)]
     every = planes_of(source, 0, at=at)
     assert [plane.index for plane in every] == [(t, 3, -1, -1) for t in range(7)]
-    assert {plane.axes_yx for plane in every} == {(3, 2)}
+    assert {plane.axes_yx for plane in every} == {(2, 3)}
     assert [plane.index[0] for plane in planes_of(source, 0, 1, 6, 2, at=at)] == [1, 3, 5]
     assert source.title(every[5]) == "cells · t 5, z 3"
     for wrong in ({"axis": 2}, {"axis": 0, "stop": 8}, {"axis": 0, "start": -1}, {"axis": 0, "step": 0}):

@@ -2,10 +2,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from napari.layers import Image, Labels
 
+from napari_gfsam.bridge.align import labels_over
 from napari_gfsam.bridge.ours import OurLayers, Role
-from napari_gfsam.bridge.proposals import object_at, paint_mask, read_plane, write_plane
+from napari_gfsam.bridge.packs import pixel_size_of
+from napari_gfsam.bridge.proposals import object_at, paint_mask, pixels_of, read_plane, write_plane
+from napari_gfsam.bridge.sources import source_of
 from napari_gfsam.session.types import PlaneKey
+from tests.bridge.strategies import MIXED
 from tests.bridge.window import ROWS
 
 STACK = (4, 3, 30, 50)
@@ -20,6 +25,33 @@ def window(make_napari_viewer):
     ours.set_classes(ROWS)
     yield viewer, over, ours
     ours.close()
+
+
+@pytest.mark.filterwarnings(MIXED)
+@pytest.mark.parametrize(
+    ("place", "size", "corner"),
+    [
+        ({"affine": np.diag([1, 0.5, 0.25, 1]), "translate": (0, 10, 20)}, (0.5, 0.25), (5, 5)),
+        ({"scale": (-1, 0.5, 0.25), "translate": (9, 10, 20)}, (0.5, 0.25), (10, 20)),
+        ({"scale": (1, -0.5, 0.25), "translate": (0, 10, 20)}, (0.5, 0.25), ()),
+        ({"scale": (2, 0.5, 0.5), "rotate": 30}, (0.5, 0.5), ()),
+        ({"affine": [[1, 0, 0, 0], [0.5, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]]}, (1, 1), ()),
+    ],
+)
+def test_the_size_of_pixels_is_what_the_layer_shows(place, size, corner):
+    image = Image(np.zeros((3, 4, 6)), units=("pixel", "um", "um"), **place)
+    source = source_of([image])
+    plane = PlaneKey(source.id, (2, -1, -1), (1, 2))
+    found = pixels_of(Labels(**labels_over(image, name="x")), plane)
+    assert found["units"] == ("micrometer", "micrometer")
+    assert found["scale"] == pytest.approx(size)
+    assert found["translate"] == pytest.approx(corner)
+    told = pixel_size_of(image, source, plane)
+    assert (told.height, told.width, told.unit) == pytest.approx((*size, "micrometer"))
+    levels = Image([np.zeros((3, 4, 6)), np.zeros((3, 2, 2))], units=("pixel", "um", "um"), **place)
+    coarser = source_of([levels], level=1)
+    told = pixel_size_of(levels, coarser, PlaneKey(coarser.id, (2, -1, -1), (1, 2)))
+    assert (told.height, told.width) == pytest.approx((2 * size[0], 3 * size[1]))
 
 
 @pytest.mark.gui

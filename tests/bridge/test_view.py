@@ -48,6 +48,15 @@ def test_the_whole_view_of_napari_is_a_view_of_the_picture(mixed):
     assert is_in_view(viewer, over, PLANE, SHAPE)
 
 
+def test_the_camera_finds_a_picture_beside_a_stack_that_is_turned():
+    viewer = ViewerModel()
+    viewer.add_image(np.zeros(SHAPE))
+    over = viewer.add_image(np.zeros((60, 80)), translate=(0, 300))
+    viewer.dims.order = (1, 2, 0)
+    look_at(viewer, over, PlaneKey("s"), (60, 80))
+    assert camera_of(viewer).center[-2:] == (29.5, 339.5)
+
+
 def test_the_pointer_finds_points_clusters_and_pixels(mixed):
     viewer, over, ours, size = mixed
     look_at(viewer, over, PLANE, SHAPE)

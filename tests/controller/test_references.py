@@ -101,10 +101,10 @@ def test_painting_on_more_planes_adds_them_in_the_order_that_is_shown(at):
     layer.data[3, 5, 6] = 1  # by a plugin: taken in with the next run
     assert [row.plane.index[0] for row in at.desk.session.references] == [0, 2]
     assert [taken.plane.index[0] for taken in at.desk.references.inputs()] == [0, 2, 3]
-    at.viewer.dims.order = (0, 2, 1)
+    at.viewer.dims.order = (1, 0, 2)
     row = at.desk.references.new(image)
-    assert row.plane.axes_yx == (2, 1)
-    assert at.desk.references.paint(row).shape == SHAPE[::-1]
+    assert row.plane.axes_yx == (0, 2)
+    assert at.desk.references.paint(row).shape == (4, SHAPE[1])
 
 
 def test_a_four_dimensional_stack_with_other_axes_shown(at):

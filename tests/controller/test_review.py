@@ -7,6 +7,7 @@ import pytest
 
 from napari_gfsam.bridge.ours import Role
 from napari_gfsam.session.painting import AcceptMode
+from napari_gfsam.session.picks import PlanesPick
 from napari_gfsam.session.types import PlaneKey, Target, TargetState
 from tests.controller.hands import fingerprint, stack
 
@@ -195,23 +196,55 @@ def test_the_review_follows_the_sliders_but_not_to_planes_without_an_answer(stac
 
 def test_planes_across_the_stack_are_proposed_and_accepted_as_they_are_shown(at):
     at.painted_stack(4)
-    at.viewer.dims.order = (0, 2, 1)
-    at.viewer.dims.set_point(0, 1)
+    at.viewer.dims.order = (2, 1, 0)
+    at.viewer.dims.set_point(2, 1)
     at.press("try")
     at.wait()
     assert at.problems == []
     plane = at.current
-    assert plane.axes_yx == (2, 1)
-    assert at.prediction.labels.shape == (80, 60)
+    assert plane.axes_yx == (0, 1)
+    assert at.prediction.labels.shape == (4, 60)
     assert np.array_equal(at.proposal(plane), at.prediction.labels)
     at.desk.review.accept(stay=True)
     layer = at.desk.ours.find(Role.ACCEPTED, plane.source)
-    assert np.array_equal(layer.data[1].T, at.prediction.labels)
+    assert np.array_equal(layer.data[..., 1], at.prediction.labels)
     at.viewer.dims.order = (0, 1, 2)
-    at.desk.correcting.toggle_cluster(at.cluster_on())
-    at.press("undo")
-    assert at.viewer.dims.order == (0, 2, 1)
+    at.desk.review.come_to(plane)
+    assert at.viewer.dims.order == (2, 0, 1)
     assert at.problems == []
+
+
+def test_answers_across_a_stack_are_no_paint_on_those_along_it(at):
+    image, _ = at.painted_stack(3)
+    at.run()
+    first = at.current
+    answer = at.proposal(first)
+    row = int(answer.sum(axis=1).argmax())
+    at.viewer.dims.order = (1, 0, 2)
+    at.desk.targets.pick_planes(image, PlanesPick("range", 1, row, row + 2))
+    at.run()
+    for target in at.queue:
+        at.desk.review.go_to(target.plane)
+        assert len(at.desk.session.proposals.paint(target.plane)) == 0
+        assert np.array_equal(at.proposal(target.plane), at.desk.session.proposals.merged(target.plane))
+    at.desk.review.go_to(first)
+    assert np.array_equal(at.proposal(first), answer)
+    assert not at.desk.session.history.can_undo
+    assert at.problems == []
+
+
+def test_turning_the_view_makes_no_other_targets(at):
+    at.two_pictures(1)
+    at.run()
+    at.press("accept")
+    plane = at.current
+    at.viewer.dims.transpose()
+    assert at.desk.targets.planes() == [plane]
+    assert at.desk.targets.open_planes() == []
+    assert at.desk.review.shown(plane.source) == plane
+    y, x = np.argwhere(at.proposal(plane))[0]
+    at.at_point(100 + x, y)  # what is down and across now
+    assert at.desk.sheets.at_pointer(plane) == (y, x)
 
 
 def test_accepted_labels_that_a_person_deletes_are_reviewed_again(stacked):

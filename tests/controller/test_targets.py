@@ -72,7 +72,7 @@ def test_planes_along_any_axis_of_four_in_the_order_shown(at):
     at.desk.targets.pick_planes(image, PlanesPick("all", 1))
     assert [plane.index for plane in at.desk.targets.planes()] == [(1, z, -1, -1) for z in range(3)]
     at.viewer.dims.order = (0, 1, 3, 2)
-    assert {plane.axes_yx for plane in at.desk.targets.planes()} == {(3, 2)}
+    assert {plane.axes_yx for plane in at.desk.targets.planes()} == {(2, 3)}
 
 
 def test_three_dimensions_are_told_by_run_and_not_before(at):

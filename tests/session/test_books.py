@@ -56,6 +56,43 @@ def test_paint_survives_a_new_answer_and_can_be_taken_back(merged, again, stroke
     assert np.array_equal(book.compose(HERE), np.where(changed, stroke, again))
 
 
+def test_answers_of_planes_that_cross_are_no_paint():
+    book, rng = ProposalBook(), np.random.default_rng(0)
+    layer = np.zeros((4, 5, 6), np.uint16)
+    flat, upright = PlaneKey("s", (1, -1, -1), (1, 2)), PlaneKey("s", (-1, 2, -1), (0, 2))
+
+    def answer(plane: PlaneKey, highest: int) -> None:
+        book.look(plane, plane.take(layer))
+        plane.put(layer, book.compose(plane, rng.integers(1, highest, plane.take(layer).shape)))
+
+    for plane, highest in ((flat, 9), (upright, 900), (flat, 900)):
+        answer(plane, highest)
+        for one in (flat, upright):
+            assert not book.look(one, one.take(layer))
+    assert (book.is_crossed(flat), book.is_crossed(upright)) == (False, True)
+    assert list(book) == [upright, flat]
+    layer[1, 2, 3:] = layer[1, 4, 0] = 0  # erased where they cross, and beside it
+    assert [len(book.look(one, one.take(layer))) for one in (flat, upright)] == [4, 0]
+    layer[0, 2, 0] = 0
+    assert book.look(upright, upright.take(layer)).indices.tolist() == [0]
+    across = PlaneKey("s", (-1, -1, 5), (0, 1))
+    layer[1, 3, 5] = 7  # on a plane that was never written: no excuse for strokes on the others
+    assert book.look(across, across.take(layer)).indices.tolist() == [8]
+    layer[1, 0, 5] = 0
+    assert [len(book.look(one, one.take(layer))) for one in (flat, upright)] == [6, 1]
+
+
+def test_answers_of_an_earlier_process_that_cross_are_no_paint_whichever_was_written_last():
+    flat, upright = PlaneKey("s", (1, -1, -1), (1, 2)), PlaneKey("s", (-1, 2, -1), (0, 2))
+    book, layer = ProposalBook(), np.zeros((4, 5, 6), np.uint8)
+    for plane, value in ((upright, 2), (flat, 1)):
+        book.restore(plane, pack(np.full_like(plane.take(layer), value)), None)
+        plane.take(layer)[...] = value
+    assert not any(len(book.look(plane, plane.take(layer))) for plane in (flat, upright))
+    layer[1, 2] = 2
+    assert not any(len(book.look(plane, plane.take(layer))) for plane in (flat, upright))
+
+
 @given(strokes=st.lists(planes(), min_size=2, max_size=4))
 def test_strokes_are_taken_back_and_done_again_one_by_one(strokes):
     book, states, changes = ProposalBook(), [None], []

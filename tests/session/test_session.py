@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 from threading import Thread
 from typing import TYPE_CHECKING
 
@@ -105,6 +105,32 @@ def test_everything_comes_back(session, tmp_path):
     assert np.array_equal(other.proposals.merged(plane(1)), labels(1, 1, 1))
     assert other.store.get(plane(1)).what == ("t = 1", "tuned", (off(3), point(2)))
     assert other.store.get(plane(2)).what == ("t = 2", "tuned", ())
+
+
+def test_planes_saved_on_their_side_come_back_upright(session, tmp_path):
+    saved = save(session)
+    session.queue.put([Target(plane(3), "cells, t = 3", TargetState.PROPOSED)])
+    session.proposals.compose(plane(3), labels(3))
+    twin = replace(session.snapshot().targets[-1], merged=saved.targets[0].merged)
+    session.close()
+    data = json.loads(session.folder.description.read_text().replace("[1, 2]", "[2, 1]"))
+    data["references"][0]["row"]["region_yx"] = [0, 1, 2, 5]
+    data["layers"], data["targets"] = [], [*data["targets"], asdict(twin), asdict(twin)]
+    data["targets"][3]["target"]["plane"]["axes_yx"] = [2, 1]
+    session.folder.description.write_text(json.dumps(data))
+    other, resumed = reopened(tmp_path)
+    words = "was looked at on its side; run it again to correct it."
+    assert list(resumed.lost) == [f"cells, t = {i} {words}" for i in (1, 2)]
+    assert [target.plane for target in other.queue] == [plane(1), plane(2), plane(3)]
+    assert (other.queue.current, len(other.store)) == (plane(1), 0)
+    (row,) = other.references
+    assert (row.plane, row.region_yx) == (plane(0), (1, 0, 5, 2))
+    assert np.array_equal(resumed.paint(ROW), labels(1, 2).T)
+    assert np.array_equal(resumed.labels(plane(2)), labels(1, 5, 2, 7).T)
+    assert np.array_equal(other.proposals.compose(plane(1)), labels(1, 9, 1).T)
+    assert np.array_equal(other.proposals.compose(plane(3)), labels(1, 1, 1))
+    other.write(other.snapshot())
+    assert read_saved(other.folder).references[0].paint in {path.name for path in files(other)}
 
 
 def test_what_was_ours_in_the_accepted_labels_is_ours_still(session, tmp_path):

@@ -16,7 +16,7 @@ from uuid import uuid4
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from napari.components import ViewerModel
     from napari.layers import Layer
@@ -59,6 +59,21 @@ class Grid:
         inverse = self.inverse
         return np.asarray(points @ inverse.linear.T + inverse.offset)
 
+    def drawn(self, axes: Sequence[int]) -> Grid:
+        """Return how napari draws these axes: it leaves out what rotation and shear mix in from the others."""
+        return Grid(self.linear[np.ix_(axes, axes)], self.offset[list(axes)])
+
+    @property
+    def sizes(self) -> FloatArray:
+        """How long a pixel is along each axis: (n,)."""
+        return np.asarray(np.linalg.norm(self.linear, axis=0))
+
+    def corner(self, axes: Sequence[int]) -> tuple[float, ...]:
+        """Return where the first pixel lies along some axes; nothing if they are mirrored, turned or sheared."""
+        turned, where = np.abs(self.linear / self.sizes - np.eye(len(self.offset))), list(axes)
+        plain = max(turned[:, where].max(), turned[where].max()) <= TINY
+        return tuple(float(place) for place in self.offset[where]) if plain else ()
+
     @property
     def inverse(self) -> Grid:
         """From the world to label space, with the very rounding of napari, which decides ties between two planes."""
@@ -80,19 +95,23 @@ def grid_of(layer: Layer, shape: Shape | None = None) -> Grid:
     return Grid(linear * factors, offset + linear @ ((factors - 1) / 2))
 
 
+def grid_like(facts: Mapping[str, Any]) -> Grid:
+    """Return where the pixels of a layer lie that has this scale, translate, rotate, shear and affine."""
+    scale, shear = np.asarray(facts["scale"], dtype=np.float64), np.asarray(facts["shear"], dtype=np.float64)
+    if shear.ndim == 1:  # napari gives an upper triangle as a vector
+        upper, shear = shear, np.eye(len(scale))
+        shear[np.triu_indices(len(scale), k=1)] = upper
+    own = np.eye(len(scale) + 1)
+    own[:-1, :-1] = np.asarray(facts["rotate"], dtype=np.float64) @ shear @ np.diag(scale)
+    own[:-1, -1] = facts["translate"]
+    full = np.asarray(facts["affine"], dtype=np.float64) @ own
+    return Grid(full[:-1, :-1], full[:-1, -1])
+
+
 def viewer_grid(viewer: ViewerModel, layer: Layer, shape: Shape | None = None) -> Grid:
     """Return the same in the units of the viewer (of its last axes): what sliders, camera and pointer are in."""
     grid, sizes = grid_of(layer, shape), unit_sizes(viewer, layer)
     return Grid(grid.linear / sizes[:, None], grid.offset / sizes)
-
-
-def data_at(viewer: ViewerModel, layer: Layer, world: Sequence[float]) -> FloatArray:
-    """Return the (n,) position in a layer's own pixels of a position in the viewer, such as that of the pointer.
-
-    (napari's own `Layer.world_to_data` takes positions in the layer's units.)
-    """
-    position = np.asarray(world, dtype=np.float64)[-layer.ndim :]
-    return np.asarray(layer.world_to_data(position * unit_sizes(viewer, layer)[-len(position) :]))
 
 
 def unit_sizes(viewer: ViewerModel, layer: Layer) -> FloatArray:
@@ -279,21 +298,9 @@ def _in_base_units(unit: Any) -> float:
 
 def _world_of(layer: Layer) -> tuple[FloatArray, FloatArray]:
     """Return the (n, n) matrix and the (n,) offset that take the layer's pixels to the world."""
-    own = np.eye(layer.ndim + 1)
-    own[:-1, :-1] = layer.rotate @ _shear_matrix(layer) @ np.diag(layer.scale)
-    own[:-1, -1] = layer.translate
-    full = np.asarray(layer.affine.affine_matrix, dtype=np.float64) @ own
-    return full[:-1, :-1], full[:-1, -1]
-
-
-def _shear_matrix(layer: Layer) -> FloatArray:
-    """Return the (n, n) shear; napari gives an upper triangle as a vector."""
-    shear = np.asarray(layer.shear, dtype=np.float64)
-    if shear.ndim == 2:
-        return shear
-    full = np.eye(layer.ndim)
-    full[np.triu_indices(layer.ndim, k=1)] = shear
-    return full
+    facts = {name: getattr(layer, name) for name in ("scale", "translate", "rotate", "shear")}
+    grid = grid_like({**facts, "affine": layer.affine.affine_matrix})
+    return grid.linear, grid.offset
 
 
 def _factors(layer: Layer, shape: Shape | None) -> FloatArray:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_gfsam.bridge.align import data_at, points_yx
+from napari_gfsam.bridge.align import points_yx
+from napari_gfsam.bridge.planes import data_at
 from napari_gfsam.bridge.view import camera_of
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_gfsam.bridge.align import shape_of
+from napari_gfsam.bridge.align import grid_of
 from napari_gfsam.bridge.looks import class_colormap, class_names
 from napari_gfsam.imaging import content_hash, to_model_input
 from napari_gfsam.session.types import ClassRow
@@ -108,12 +108,11 @@ def pixel_size_of(layer: Layer, source: LayerSource, plane: PlaneKey) -> PixelSi
     from napari_gfsam.io.packs import PixelSize
 
     rows, columns = plane.axes_yx
-    unit, shape = layer.units[rows], shape_of(layer)
+    unit = layer.units[rows]
     if not unit.is_compatible_with("meter") or layer.units[columns] != unit:
         return None
-    # A coarser level of a pyramid has larger pixels.
-    height, width = (abs(float(layer.scale[axis])) * shape[axis] / source.shape[axis] for axis in (rows, columns))
-    return PixelSize(height, width, str(unit))
+    sizes = grid_of(layer, source.shape).sizes
+    return PixelSize(float(sizes[rows]), float(sizes[columns]), str(unit))
 
 
 def _place(reference: PackReference, left: float) -> dict[str, Any]:

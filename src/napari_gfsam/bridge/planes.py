@@ -7,16 +7,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_gfsam.bridge.align import grid_of, unit_sizes
+from napari_gfsam.bridge.align import grid_of, unit_sizes, viewer_grid
 from napari_gfsam.bridge.identity import find_layer
 from napari_gfsam.bridge.sources import axis_word
 from napari_gfsam.imaging import ImageError
 from napari_gfsam.session.types import PlaneKey
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from napari.components import ViewerModel
     from napari.layers import Image, Layer
 
+    from napari_gfsam.bridge.align import Shape
     from napari_gfsam.bridge.sources import LayerSource
     from napari_gfsam.core.arrays import FloatArray
 
@@ -63,14 +66,12 @@ def changed_words(name: str) -> str:
 
 def displayed_axes(viewer: ViewerModel, layer: Layer) -> tuple[int, int]:
     """Return the layer's axes that run down and across the canvas (in 3D: that would, in 2D)."""
-    # napari matches axes from the right: a layer with fewer axes than the viewer has its last ones.
-    first = viewer.dims.ndim - layer.ndim
-    rows, columns = [axis - first for axis in viewer.dims.order if axis >= first][-2:]
-    return int(rows), int(columns)
+    rows, columns = _displayed(viewer, layer, 2)
+    return rows, columns
 
 
 def shown_plane(viewer: ViewerModel, source: LayerSource) -> PlaneKey:
-    """Return the plane of a source that the viewer shows.
+    """Return the plane of a source that the viewer shows; a view turned on its side shows the same plane.
 
     Raises
     ------
@@ -89,7 +90,25 @@ def shown_plane(viewer: ViewerModel, source: LayerSource) -> PlaneKey:
         index[axis] = int(np.round(place))
         if not 0 <= index[axis] < source.shape[axis]:
             raise ImageError(f"The viewer shows no plane of {source.name!r}; move the sliders back to it.")
-    return PlaneKey(source.id, tuple(index), axes_yx)
+    return PlaneKey(source.id, tuple(index), axes_yx).upright
+
+
+def data_at(viewer: ViewerModel, layer: Layer, world: Sequence[float]) -> FloatArray:
+    """Return the (n,) position in a layer's own pixels of a position in the viewer, such as that of the pointer.
+
+    It is the pixel that is drawn there. (napari's own `Layer.world_to_data` is beside it where rotation or shear mix
+    the axes that are shown with others.)
+    """
+    place, position = np.empty(layer.ndim), np.asarray(world, dtype=np.float64)
+    shown = _displayed(viewer, layer, viewer.dims.ndisplay)
+    drawn = viewer_grid(viewer, layer).drawn(shown)
+    on_canvas = position[list(viewer.dims.order[-len(shown) :])]
+    place[shown] = np.linalg.lstsq(drawn.linear, on_canvas - drawn.offset, rcond=None)[0]
+    other = [axis for axis in range(layer.ndim) if axis not in shown]
+    if other:
+        slicing, base = _slicing(viewer, layer, None, other)
+        place[other] = slicing @ position[-layer.ndim :][other] + base
+    return place
 
 
 def stack_axes(viewer: ViewerModel, source: LayerSource) -> list[StackAxis]:
@@ -138,7 +157,7 @@ def planes_of(
 
 
 def show_plane(viewer: ViewerModel, source: LayerSource, plane: PlaneKey) -> None:
-    """Make the viewer show a plane: 2D, its rows and columns, and the sliders at its place.
+    """Make the viewer show a plane: 2D, its two axes (turned as they are), and the sliders at its place.
 
     Raises
     ------
@@ -148,7 +167,7 @@ def show_plane(viewer: ViewerModel, source: LayerSource, plane: PlaneKey) -> Non
     layer = layer_of(viewer, source)
     if layer.ndim > 2 and viewer.dims.ndisplay == 3:
         viewer.dims.ndisplay = 2
-    if displayed_axes(viewer, layer) != plane.axes_yx:
+    if set(displayed_axes(viewer, layer)) != set(plane.axes_yx):
         viewer.dims.order = _order_showing(viewer, layer, plane)
     wanted = _places(viewer, layer, source, plane.axes_yx)
     for axis, shown in wanted.items():
@@ -158,7 +177,7 @@ def show_plane(viewer: ViewerModel, source: LayerSource, plane: PlaneKey) -> Non
     if wanted:
         first = viewer.dims.ndim - layer.ndim
         viewer.dims.set_point([first + axis for axis in wanted], _point_at(viewer, layer, source, wanted))
-    if shown_plane(viewer, source) != plane:
+    if shown_plane(viewer, source).index != plane.index:
         raise ImageError(f"napari cannot show this plane of {source.name!r}: its axes are rotated into each other.")
 
 
@@ -169,19 +188,25 @@ def give_slider(viewer: ViewerModel, layer: Layer, axis: int) -> None:
         viewer.dims.order = (moved, *(other for other in viewer.dims.order if other != moved))
 
 
+def _displayed(viewer: ViewerModel, layer: Layer, count: int) -> list[int]:
+    # napari matches axes from the right: a layer with fewer axes than the viewer has its last ones.
+    first = viewer.dims.ndim - layer.ndim
+    return [int(axis) - first for axis in viewer.dims.order if axis >= first][-count:]
+
+
 def _places(viewer: ViewerModel, layer: Layer, source: LayerSource, axes_yx: tuple[int, int]) -> dict[int, float]:
     """Return where the sliders stand along the other axes, in label space: what napari slices."""
     other = [axis for axis in range(layer.ndim) if axis not in axes_yx]
     if not other:
         return {}
-    slicing, base = _slicing(viewer, layer, source, other)
+    slicing, base = _slicing(viewer, layer, source.shape, other)
     point = np.asarray(viewer.dims.point[-layer.ndim :], dtype=np.float64)[other]
     return dict(zip(other, (slicing @ point + base).tolist(), strict=True))
 
 
 def _point_at(viewer: ViewerModel, layer: Layer, source: LayerSource, places: dict[int, float]) -> list[float]:
     """Return where the sliders must stand for these places in label space."""
-    slicing, base = _slicing(viewer, layer, source, list(places))
+    slicing, base = _slicing(viewer, layer, source.shape, list(places))
     try:
         point = np.linalg.solve(slicing, np.asarray(list(places.values())) - base)
     except np.linalg.LinAlgError as error:
@@ -189,12 +214,12 @@ def _point_at(viewer: ViewerModel, layer: Layer, source: LayerSource, places: di
     return [float(place) for place in point]
 
 
-def _slicing(viewer: ViewerModel, layer: Layer, source: LayerSource, other: list[int]) -> tuple[FloatArray, FloatArray]:
+def _slicing(viewer: ViewerModel, layer: Layer, shape: Shape | None, other: list[int]) -> tuple[FloatArray, FloatArray]:
     """Return matrix and offset that napari slices by: from slider positions to places in label space.
 
     napari takes this part of the inverse and leaves out what rotation and shear mix in from the displayed axes.
     """
-    inverse = grid_of(layer, source.shape).inverse
+    inverse = grid_of(layer, shape).inverse
     slicing = (inverse.linear * unit_sizes(viewer, layer))[np.ix_(other, other)]
     return slicing, inverse.offset[other]
 

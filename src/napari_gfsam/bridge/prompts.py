@@ -13,7 +13,7 @@ import numpy as np
 from napari.utils.notifications import show_info
 from psygnal import Signal
 
-from napari_gfsam.bridge.align import data_at, on_plane, points_nd, points_yx, viewer_grid
+from napari_gfsam.bridge.align import on_plane, points_nd, points_yx, viewer_grid
 from napari_gfsam.bridge.anchors import Place
 from napari_gfsam.bridge.clicks import Listener, on_click, plane_yx, zoom_of
 from napari_gfsam.bridge.looks import (
@@ -24,6 +24,7 @@ from napari_gfsam.bridge.looks import (
     status_symbols,
 )
 from napari_gfsam.bridge.ours import Role
+from napari_gfsam.bridge.planes import data_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_gfsam.bridge.align import widened
+from napari_gfsam.bridge.align import grid_of, widened
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -63,13 +63,16 @@ def read_plane(layer: Labels, plane: PlaneKey) -> NDArray[np.integer[Any]]:
 
 
 def pixels_of(layer: Labels, plane: PlaneKey) -> dict[str, tuple[Any, ...]]:
-    """Return scale, units (empty for pixels) and translation of the rows and columns of a plane."""
-    axes = plane.axes_yx
+    """Return scale, units (empty for pixels) and translation of the rows and columns of a plane.
+
+    There is no translation where the plane is mirrored, turned or sheared.
+    """
+    axes, grid = plane.axes_yx, grid_of(layer)
     units = [str(layer.units[axis]) for axis in axes]
     return {
-        "scale": tuple(abs(float(layer.scale[axis])) for axis in axes),
+        "scale": tuple(float(grid.sizes[axis]) for axis in axes),
         "units": tuple("" if unit in ("pixel", "dimensionless") else unit for unit in units),
-        "translate": tuple(float(layer.translate[axis]) for axis in axes),
+        "translate": grid.corner(axes),
     }
 
 

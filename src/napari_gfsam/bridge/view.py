@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_gfsam.bridge.align import points_nd, viewer_grid
+from napari_gfsam.bridge.planes import displayed_axes
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -59,6 +60,5 @@ def camera_of(viewer: ViewerModel) -> Any:
 
 def _on_canvas(viewer: ViewerModel, over: Layer, plane: PlaneKey, shape: Shape, box_yx: FloatArray) -> FloatArray:
     """Return the (2, 2) corners of a box in the world coordinates that the canvas shows."""
-    world = viewer_grid(viewer, over, shape).to_world(points_nd(plane, box_yx))
-    first = viewer.dims.ndim - len(plane.index)
-    return np.asarray(world[:, [axis - first for axis in viewer.dims.order[-2:]]])
+    shown = displayed_axes(viewer, over)
+    return viewer_grid(viewer, over, shape).drawn(shown).to_world(points_nd(plane, box_yx)[:, list(shown)])

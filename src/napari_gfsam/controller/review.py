@@ -82,8 +82,7 @@ class Review:
         self._sources.of(plane)
         self._refuse_changed(plane)
         self._folders.open(plane)
-        if plane in set(self._session.proposals):
-            self._sheets.layer(Role.PROPOSAL, plane)  # made, and filled, for a file just opened or after a deletion
+        self._sheets.show_again(plane)
         if move:
             self._bring(plane)
         yield

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_gfsam.bridge.align import data_at, on_plane
+from napari_gfsam.bridge.align import on_plane
 from napari_gfsam.bridge.clicks import plane_yx
 from napari_gfsam.bridge.describe import file_of
 from napari_gfsam.bridge.identity import facts_of, role
 from napari_gfsam.bridge.ours import OurLayers, Role
+from napari_gfsam.bridge.planes import data_at
 from napari_gfsam.bridge.proposals import pixels_of, read_plane, takes, write_plane
 from napari_gfsam.controller.files import FileSource, path_of
 from napari_gfsam.imaging import ImageError
@@ -83,6 +84,15 @@ class Sheets:
         """Return what stands in the proposal now, strokes included; ValueError before any run."""
         self.look(plane)
         return self._session.proposals.compose(plane)
+
+    def show_again(self, plane: PlaneKey) -> None:
+        """Show a proposal whole: its layer may be gone, or hold answers of planes that cross this one."""
+        if self._session.proposals.paint(plane) is None:
+            return
+        self.layer(Role.PROPOSAL, plane)  # made, and filled, for a file just opened or after a deletion
+        if self._session.proposals.is_crossed(plane):
+            self.look(plane)
+            self.show_answer(plane, self._session.proposals.merged(plane))
 
     def accepted(self, plane: PlaneKey) -> LabelArray:
         """Return the accepted labels of a plane as they are now; errors as `layer`."""

@@ -19,15 +19,24 @@ if TYPE_CHECKING:
     from napari_gfsam.session.types import PlaneKey
 
 
+#: Turns of pages that we did not write in this process: a person's strokes alone, and what was there before.
+NEVER, EARLIER = 0, 1
+
+
 @dataclass(slots=True, eq=False)
 class _Page:
+    """A plane; `turn` says when it was written, see `NEVER` and `EARLIER`."""
+
     merged: PackedPlane
     paint: Paint
     packed_paint: PackedPlane | None = None
+    turn: int = NEVER
 
 
 class ProposalBook:
     """The proposals: what the models said last, and a person's paint on top, which survives every new answer.
+
+    Planes of one stack that cross each other share pixels of one layer: what was written last stands there.
 
     `changed` carries the plane.
     """
@@ -36,10 +45,11 @@ class ProposalBook:
 
     def __init__(self) -> None:
         self._pages: dict[PlaneKey, _Page] = {}
+        self._turn = EARLIER
 
     def __iter__(self) -> Iterator[PlaneKey]:
-        """Walk the planes that hold a proposal or paint."""
-        return iter(tuple(self._pages))
+        """Walk the planes that hold a proposal or paint, in the order in which they were written last."""
+        return iter(sorted(self._pages, key=lambda plane: self._pages[plane].turn))
 
     def compose(self, plane: PlaneKey, merged: LabelArray | None = None) -> LabelArray:
         """Return what the proposal layer must show: the answer with the paint on top.
@@ -49,7 +59,7 @@ class ProposalBook:
         plane
             Which.
         merged
-            (H, W) a new answer of the models, remembered; without it, the last one.
+            (H, W) a new answer of the models, remembered, which is to be written now; without it, the last one.
 
         Raises
         ------
@@ -63,8 +73,7 @@ class ProposalBook:
             return painting.expected(page.merged.unpack(), page.paint)
         paint = page.paint if page is not None else painting.no_paint(merged.shape)
         labels = painting.expected(merged, paint)
-        self._pages[plane] = _Page(pack(merged), paint, page.packed_paint if page else None)
-        self.changed.emit(plane)
+        self._write(plane, _Page(pack(merged), paint, page.packed_paint if page else None))
         return labels
 
     def look(self, plane: PlaneKey, seen: LabelArray) -> Paint:
@@ -90,11 +99,17 @@ class ProposalBook:
         if page is None:
             page = _Page(pack(np.zeros(seen.shape, dtype=np.uint8)), painting.no_paint(seen.shape))
         expected = painting.expected(page.merged.unpack(), page.paint)
+        if expected.shape == seen.shape:
+            expected = self._with_crossing(plane, page.turn, expected, seen)
         paint = painting.found(expected, seen, page.paint)
         if paint is not page.paint:
-            self._pages[plane] = _Page(page.merged, paint)
+            self._pages[plane] = _Page(page.merged, paint, turn=page.turn)
             self.changed.emit(plane)
         return paint
+
+    def is_crossed(self, plane: PlaneKey) -> bool:
+        """Tell whether a plane that crosses this one may have been written over it."""
+        return plane in self._pages and any(True for _ in self._crossing(plane, self._pages[plane].turn))
 
     def paint(self, plane: PlaneKey) -> Paint | None:
         """Return a plane's paint; ``None`` if neither a person nor we wrote there."""
@@ -102,11 +117,10 @@ class ProposalBook:
         return page.paint if page else None
 
     def set_paint(self, plane: PlaneKey, paint: Paint | None) -> None:
-        """Put other paint in the place of all of a plane's (an undone stroke); ``None`` for none."""
+        """Put other paint in the place of all of a plane's (an undone stroke), to be written now; ``None`` for none."""
         page = self._pages.get(plane)
         if page is not None:
-            self._pages[plane] = _Page(page.merged, paint or painting.no_paint(page.merged.shape))
-            self.changed.emit(plane)
+            self._write(plane, _Page(page.merged, paint or painting.no_paint(page.merged.shape)))
 
     def merged(self, plane: PlaneKey) -> LabelArray | None:
         """Return the last answer of the models as (H, W) ids, without paint."""
@@ -135,12 +149,39 @@ class ProposalBook:
 
     def restore(self, plane: PlaneKey, merged: PackedPlane | None, paint: PackedPlane | None) -> None:
         """Take in what `packed` gave; an answer that is lost counts as empty."""
+        turn = NEVER if merged is None else EARLIER
         if merged is None and paint is not None:
             merged = pack(np.zeros(paint.shape, dtype=np.uint8))
         if merged is not None:
             found = painting.from_plane(paint.unpack()) if paint else painting.no_paint(merged.shape)
-            self._pages[plane] = _Page(merged, found, paint)
+            self._pages[plane] = _Page(merged, found, paint, turn)
             self.changed.emit(plane)
+
+    def _write(self, plane: PlaneKey, page: _Page) -> None:
+        self._turn += 1
+        page.turn = self._turn
+        self._pages[plane] = page
+        self.changed.emit(plane)
+
+    def _crossing(self, plane: PlaneKey, turn: int) -> Iterator[tuple[PlaneKey, tuple[int | slice, int | slice]]]:
+        """Walk the planes that were written over one written in this turn, and where in it."""
+        for other, page in self._pages.items():
+            where = plane.where(other)
+            if where is not None and page.turn >= max(turn, EARLIER):
+                yield other, where
+
+    def _with_crossing(self, plane: PlaneKey, turn: int, expected: LabelArray, seen: LabelArray) -> LabelArray:
+        """Return what to expect: what is seen, where a plane that was written over this one says so."""
+        differs = expected != seen
+        if not differs.any():
+            return expected
+        expected = expected.astype(np.result_type(expected, seen))
+        for other, here in self._crossing(plane, turn):
+            there = other.where(plane)
+            if there is not None and differs[here].any():
+                same = self.compose(other)[there] == seen[here]
+                expected[here] = np.where(same, seen[here], expected[here])
+        return expected
 
 
 @dataclass(frozen=True, slots=True, eq=False)

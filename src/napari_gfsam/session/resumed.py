@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from napari_gfsam.session.saved import SavedSession, read_saved
 from napari_gfsam.session.shelf import SessionError, Shelf
+from napari_gfsam.session.upright import Upright
 from napari_gfsam.session.versions import is_stored
 
 if TYPE_CHECKING:
@@ -91,4 +92,6 @@ def read_session(folder: SessionFolder) -> Resumed:
     for found in saved.targets:
         if found.prediction and not is_stored(folder.predictions, found.prediction):
             lost.append(f"What correcting {found.target.title} needs is lost; run it again to correct it.")
-    return Resumed(saved, planes, shelf, tuple(lost))
+    turning = Upright(planes, shelf.keep)
+    saved = turning.session(saved)
+    return Resumed(saved, turning.planes, shelf, (*lost, *turning.lost))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -25,7 +25,8 @@ class PlaneKey:
     index
         One entry an axis of the source's label layer: a position, or -1 for the two axes of the plane.
     axes_yx
-        The axes that are the plane's rows and columns, as the viewer showed them.
+        The axes that are the plane's rows and columns: ascending in every key that we make, so that a plane has one key
+        however the viewer turns it.
     """
 
     source: str
@@ -40,6 +41,21 @@ class PlaneKey:
     def put(self, array: Any, plane: NDArray[Any]) -> None:
         """Write the (H, W) plane into an array with one axis an entry of `index`."""
         array[self.slicing] = plane if self.axes_yx[0] < self.axes_yx[1] else plane.T
+
+    @property
+    def upright(self) -> PlaneKey:
+        """The plane with its axes ascending."""
+        first, second = sorted(self.axes_yx)
+        return self if self.axes_yx == (first, second) else replace(self, axes_yx=(first, second))
+
+    def where(self, other: PlaneKey) -> tuple[int | slice, int | slice] | None:
+        """Return what indexes this (H, W) plane where another crosses it (a line or a pixel); ``None`` if none does."""
+        if self.source != other.source or self.axes_yx == other.axes_yx:
+            return None
+        if any(0 <= here != there >= 0 for here, there in zip(self.index, other.index, strict=True)):
+            return None
+        row, column = (slice(None) if place < 0 else place for place in map(other.index.__getitem__, self.axes_yx))
+        return row, column
 
     @property
     def slicing(self) -> tuple[int | slice, ...]:
