@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from psygnal import Signal
 
 from napari_gfsam.bridge.identity import layer_id
-from napari_gfsam.bridge.planes import planes_of, shown_plane, stack_axes
+from napari_gfsam.bridge.planes import nearest_plane, planes_of, shown_plane, stack_axes
 from napari_gfsam.imaging import ImageError
 from napari_gfsam.session.picks import PlanesPick
 from napari_gfsam.session.types import PlaneKey, TargetState
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from napari.layers import Image
 
     from napari_gfsam.bridge.planes import StackAxis
-    from napari_gfsam.bridge.sources import LayerSource
     from napari_gfsam.controller.folders import Folders
     from napari_gfsam.controller.pictures import Pictures
     from napari_gfsam.session import Session
@@ -74,14 +73,18 @@ class Targets:
     def planes(self) -> list[PlaneKey]:
         """Return the planes that Run would label: all that are picked, but not those that are references.
 
+        A picture that cannot be read, or whose one plane that is picked is not shown, is passed over.
+
         Raises
         ------
         ImageError
-            If a picked picture cannot be read, or the viewer shows no plane of it to start from.
+            If there is none for such a reason.
         """
         painted = {row.plane for row in self._session.references.enabled}
-        found = [plane for image in self._images() if self.is_picked(image) for plane in self._picked_planes(image)]
+        found, errors = self._found()
         others = [plane for plane in found if plane not in painted] + self._folders.planes()
+        if errors and not (others or found):
+            raise errors[0]
         return others or found
 
     def open_planes(self) -> list[PlaneKey]:
@@ -97,15 +100,13 @@ class Targets:
 
     def say_planes(self, image: Image) -> str:
         """Say how many planes of a picture are picked; nothing for a single picture."""
-        axes, pick = self.axes(image), self.planes_of(image)
-        if not axes:
+        if not self.axes(image):
             return ""
-        if pick.which == "this":
-            return "this plane"
-        length = next((axis.length for axis in axes if axis.axis == pick.axis), 1)
-        stop = length if pick.which == "all" else min(pick.stop, length)
-        start = 0 if pick.which == "all" else pick.start
-        return f"{len(range(start, stop, pick.step))} planes"
+        try:
+            planes = self._picked_planes(image)
+        except ImageError:
+            return "no plane shown"
+        return "this plane" if self.planes_of(image).which == "this" else f"{len(planes)} planes"
 
     def shown(self, image: Image) -> PlaneKey:
         """Return the plane of a picture that the viewer shows; ImageError if none."""
@@ -136,23 +137,27 @@ class Targets:
     def _images(self) -> Iterator[Image]:
         return (group[0] for group in self._pictures.groups())
 
+    def _found(self) -> tuple[list[PlaneKey], list[ImageError]]:
+        """Return the planes that are picked of pictures in the viewer, and why there are none of some."""
+        found: list[PlaneKey] = []
+        errors = []
+        for image in self._images():
+            try:
+                found += self._picked_planes(image) if self.is_picked(image) else []
+            except ImageError as error:
+                errors.append(error)
+        return found, errors
+
     def _picked_planes(self, image: Image) -> list[PlaneKey]:
-        source = self._pictures.source_over(image)
-        at, pick = self._start(source), self.planes_of(image)
-        if pick.which == "this" or not self.axes(image):
-            return [at]
+        source, pick = self._pictures.source_over(image), self.planes_of(image)
+        if not self.axes(image):
+            return [nearest_plane(self._viewer, source)]
+        if pick.which == "this":
+            return [shown_plane(self._viewer, source)]
         stop = source.shape[pick.axis] if pick.which == "all" else min(pick.stop, source.shape[pick.axis])
         start = 0 if pick.which == "all" else pick.start
+        at = nearest_plane(self._viewer, source)  # of the place along the other axes
         return planes_of(source, pick.axis, start, stop, pick.step, at=at)
-
-    def _start(self, source: LayerSource) -> PlaneKey:
-        """Return the plane that is shown; of a picture beside the sliders' place, its first plane as it is turned."""
-        try:
-            return shown_plane(self._viewer, source)
-        except ImageError:
-            if len(source.shape) > 2:
-                raise
-            return PlaneKey(source.id)
 
     def _is_settled(self, plane: PlaneKey) -> bool:
         """Tell whether another answer would throw away what a person decided; paint stays on any answer."""
