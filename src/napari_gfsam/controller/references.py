@@ -204,18 +204,18 @@ class References:
         Raises
         ------
         ImageError
-            If a picture is no longer open.
+            If a picture is no longer open, or not as it was when it was painted.
         """
         self.refresh()
         found = []
         for row in self.painted():
             labels = self.learned(row)
-            source = self._pictures.renewed(row.plane)
+            source, plane = self._pictures.renewed(row.plane)
             region = row.region_yx or self._near_paint(row, labels)
             specs = self._session.classes.specs
             layer = find_layer(self._viewer, row.labels_layer)
             packed = None if layer is None else paint_in(layer)
-            found.append(ReferenceInput(source, row.plane, labels, specs, row.title, row.ignore, region, packed))
+            found.append(ReferenceInput(source, plane, labels, specs, row.title, row.ignore, region, packed))
         return found
 
     def zoom(self, row: ReferenceRow) -> None:
