@@ -176,3 +176,23 @@ def test_a_pyramid_is_read_and_labelled_at_one_level(at):
     at.run()
     assert at.problems == []
     assert at.prediction.labels.any()
+
+
+def test_what_was_chosen_for_other_pixels_is_passed_over(at):
+    pixels = picture(1)[0]
+    channels = at.image("channels", np.moveaxis(pixels, -1, 0).copy())
+    pyramid = at.image("pyramid", [pixels, pixels[::2, ::2], pixels[::4, ::4]])
+    at.desk.pictures.read(channels, channel_axis=0)
+    at.desk.pictures.read(pyramid, level=2)
+    channels.data = pixels[..., 0].copy()
+    pyramid.data = [pixels, pixels[::2, ::2]]
+    sources = [at.desk.pictures.source_over(image) for image in (channels, pyramid)]
+    assert [(source.channel_axis, source.level, source.shape) for source in sources] == [(None, 0, SHAPE)] * 2
+
+
+def test_pyramids_of_unlike_levels_are_two_pictures(at):
+    pixels = picture(1)[0][..., 0]
+    at.image("three", [pixels, pixels[::2, ::2], pixels[::4, ::4]], blending="additive")
+    at.image("two", [pixels, pixels[::2, ::2]], blending="additive")
+    assert names(at) == [["three"], ["two"]]
+    assert open_titles(at) == ["three", "two"]

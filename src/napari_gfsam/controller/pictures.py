@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_gfsam.bridge.align import lies_over
 from napari_gfsam.bridge.identity import find_layer, is_ours, layer_id
+from napari_gfsam.bridge.sources import levels_of
 from napari_gfsam.controller.files import path_of
 from napari_gfsam.imaging import ImageError, PixelRecipe
 
@@ -85,8 +86,9 @@ class Pictures:
         return next((group for group in self.groups() if image in group), (image,))
 
     def reading(self, image: Image) -> LayerReading:
-        """Return how the picture of a layer is read."""
-        return self._readings.get(layer_id(self.group_of(image)[0]), LayerReading())
+        """Return how the picture of a layer is read: as was chosen, as far as its pixels of now can be."""
+        group = self.group_of(image)
+        return _possible(self._readings.get(layer_id(group[0]), LayerReading()), group)
 
     def read(self, image: Image, **changes: Any) -> None:
         """Read the picture of a layer otherwise, by the fields of a `LayerReading`."""
@@ -170,8 +172,18 @@ class Pictures:
         if not all(self._readings.get(layer_id(part), LayerReading()).together for part in (first, layer)):
             return False
         added = str(layer.blending) == "additive" and str(first.blending) == "additive"
-        alike = not layer.rgb and not first.rgb and layer.multiscale == first.multiscale
-        return added and alike and lies_over(layer, first)
+        grey = added and not layer.rgb and not first.rgb
+        return grey and levels_of(layer) == levels_of(first) and lies_over(layer, first)
+
+
+def _possible(chosen: LayerReading, group: tuple[Image, ...]) -> LayerReading:
+    """Leave out what was chosen for other pixels: an axis or a level that is not there."""
+    first, axis, level = group[0], chosen.channel_axis, chosen.level
+    if axis is not None and (len(group) > 1 or first.rgb or first.ndim < 3 or axis >= first.ndim):
+        axis = None
+    if level is not None and level >= len(levels_of(first)):
+        level = None
+    return replace(chosen, channel_axis=axis, level=level)
 
 
 def _fits(layer: Layer, image: Image) -> bool:

@@ -118,6 +118,14 @@ class Targets:
             return "no plane shown"
         return "this plane" if self.planes_of(image).which == "this" else f"{len(planes)} planes"
 
+    def why_not(self, image: Image) -> str:
+        """Say why a picture cannot be read; nothing for one that can."""
+        try:
+            self._pictures.source_over(image)
+        except ImageError as error:
+            return str(error)
+        return ""
+
     def shown(self, image: Image) -> PlaneKey:
         """Return the plane of a picture that the viewer shows; ImageError if none."""
         return shown_plane(self._viewer, self._pictures.source_over(image))
@@ -176,7 +184,10 @@ class Targets:
         return target.state == TargetState.ACCEPTED or self._session.store.is_decided(target.plane)
 
     def _holds_reference(self, image: Image) -> bool:
-        source = self._pictures.source_over(image)
+        try:
+            source = self._pictures.source_over(image)
+        except ImageError:
+            return False
         return any(self._shows(source, row.plane) for row in self._session.references)
 
     def _same(self, known: Iterable[PlaneKey], planes: Sequence[PlaneKey]) -> set[PlaneKey]:
