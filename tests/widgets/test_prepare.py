@@ -43,7 +43,8 @@ def test_a_folder_shows_its_first_picture_as_the_model_sees_it(preparing, tmp_pa
     seen, text = shown[-1]
     source = at.desk.folders.first(tmp_path)
     assert np.array_equal(seen, picture_of(source, source.plane))
-    assert text == "0.png, read as the references are"
+    assert text == f"0.png, {source.describe()}"
+    assert text.endswith("until there is a reference")
 
 
 def test_a_broken_first_picture_says_so(preparing, tmp_path):
