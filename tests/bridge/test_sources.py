@@ -204,6 +204,22 @@ def test_the_id_says_what_positions_mean():
     assert source_of([layer]).id == first.id
     assert source_of([layer]).recipe != first.recipe
     assert source_of([layer], channel_axis=0).id != first.id
+    other = Image(layer.data)
+    assert source_of([layer, other]).id == source_of([other, layer]).id != first.id
+
+
+def test_a_plane_is_found_in_another_reading_of_its_layers():
+    layers = [Image(np.zeros((3, 4, 5))) for _ in range(3)]
+    alone, two, channels = source_of(layers[:1]), source_of(layers[1::-1]), source_of(layers[:1], channel_axis=0)
+    plane = PlaneKey(alone.id, (2, -1, -1), (1, 2))
+    assert list(alone.same_in(two, plane)) == [PlaneKey(two.id, (2, -1, -1), (1, 2))]
+    (same,) = alone.same_in(channels, plane)
+    assert same == PlaneKey(channels.id, (0, -1, -1), (1, 2))
+    assert [found.index[0] for found in channels.same_in(alone, same)] == [0, 1, 2]
+    assert not list(alone.same_in(channels, PlaneKey(alone.id, (-1, 0, -1), (0, 2))))
+    assert not list(alone.same_in(source_of(layers[2:]), plane))
+    layers[0].data = np.zeros((3, 4, 6))
+    assert not list(alone.same_in(source_of(layers[:1]), plane))
 
 
 def test_a_source_keeps_its_array():

@@ -9,9 +9,10 @@ import tifffile
 from napari_gfsam.bridge.identity import is_ours
 from napari_gfsam.bridge.ours import Role
 from napari_gfsam.bridge.planes import changed_words
+from napari_gfsam.imaging import PixelRecipe
 from napari_gfsam.io.writers import write_picture
 from napari_gfsam.session.types import TargetState
-from tests.controller.hands import fingerprint, picture
+from tests.controller.hands import SHAPE, fingerprint, picture
 
 pytestmark = pytest.mark.gui
 ACCEPTED, PROPOSED, FAILED = TargetState.ACCEPTED, TargetState.PROPOSED, TargetState.FAILED
@@ -230,8 +231,48 @@ def test_other_kinds_of_files_are_shown_as_they_are_read(painted, folder):
     assert at.states()["stack.tif"] == FAILED
     notes = {target.title: target.note for target in at.queue}
     assert "one picture a file is expected" in notes["stack.tif"]
-    assert at.states()["channels.tif"] == FAILED
-    assert notes["channels.tif"].endswith(".")
+    assert at.states()["channels.tif"] == PROPOSED
+    assert at.problems == []
+
+
+@pytest.fixture
+def channels(tmp_path):
+    """Files of two channels, as ImageJ, OME and others write them, one of five, and a grey one."""
+    made, pixels = tmp_path / "channels", picture(2)[0].astype(np.uint16) * 16
+    made.mkdir()
+    two, plain = np.stack([pixels[..., 0], pixels[..., 1]]), {"photometric": "minisblack"}
+    tifffile.imwrite(made / "a.tif", two, imagej=True, metadata={"axes": "CYX"})
+    tifffile.imwrite(made / "b.ome.tif", two, metadata={"axes": "CYX"}, **plain)
+    tifffile.imwrite(made / "c.tif", np.moveaxis(two, 0, -1), metadata={"axes": "YXC"}, **plain)
+    tifffile.imwrite(made / "five.tif", np.stack([pixels[..., 0]] * 5), metadata={"axes": "CYX"}, **plain)
+    tifffile.imwrite(made / "grey.tif", pixels[..., 0], **plain)
+    return made
+
+
+def test_files_with_channels_are_read_as_the_references_are_where_they_can_be(at, channels):
+    at.desk.folders.add(channels)
+    first = at.desk.folders.first(channels)
+    assert "until there is a reference" in first.describe()
+    for name, channel in (("red", 0), ("green", 1)):
+        pixels = picture(1)[0][..., channel].astype(np.uint16) * 16
+        made = at.image(name, pixels, colormap=name, blending="additive", contrast_limits=(0, 4080))
+    at.paint(made, picture(1)[1])
+    reference = at.desk.references.inputs()[0].source
+    sources = {at.desk.sources.of(plane).name: at.desk.sources.of(plane) for plane in at.desk.folders.planes()}
+    for name in ("a.tif", "b.ome.tif", "c.tif"):
+        assert sources[name].recipe == reference.recipe
+        assert sources[name].describe() == "read as the references are"
+        assert sources[name].shape == SHAPE
+        assert np.array_equal(sources[name].read(sources[name].plane), picture(2)[0][..., :2].astype(np.uint16) * 16)
+    assert sources["five.tif"].recipe == PixelRecipe(channel_axis=2)
+    assert sources["five.tif"].describe().endswith("it has 5 channels, unlike the references")
+    assert sources["grey.tif"].recipe == PixelRecipe()
+    assert sources["grey.tif"].describe().endswith("it has no channels, unlike the references")
+    at.run()
+    assert set(at.states().values()) == {PROPOSED}
+    for _ in sources:
+        assert at.proposal(at.current).shape == SHAPE
+        at.press("next")
     assert at.problems == []
 
 

@@ -69,6 +69,80 @@ def test_several_channels_are_segmented_as_shown(channels):
     assert at.states() == {"red 2 + blue 2": TargetState.ACCEPTED}
 
 
+@pytest.fixture
+def in_channels(at):
+    """A painted picture of two grey layers and one to label."""
+    for place, seed in (("", 1), (" 2", 2)):
+        pixels = picture(seed)[0]
+        for name, channel in (("red", 0), ("blue", 2)):
+            where = (0, 100 * (seed - 1))
+            at.image(name + place, pixels[..., channel], colormap=name, blending="additive", translate=where)
+    at.paint(at.viewer.layers["red"], picture(1)[1])
+    return at
+
+
+def open_titles(at):
+    return [at.desk.sources.of(plane).name for plane in at.desk.targets.open_planes()]
+
+
+def test_a_hidden_channel_is_no_new_target_nor_opens_what_is_painted_or_accepted(in_channels):
+    at = in_channels
+    blue = at.viewer.layers["blue 2"]
+    blue.visible = False
+    assert open_titles(at) == ["red 2"]
+    at.viewer.layers["red 2"].visible = False  # both: still one picture
+    assert open_titles(at) == ["red 2 + blue 2"]
+    at.viewer.layers["red 2"].visible = blue.visible = True
+    at.run()
+    at.press("accept")
+    for name in ("blue", "blue 2"):
+        at.viewer.layers[name].visible = False
+    assert open_titles(at) == []
+    at.viewer.layers["red 2"].visible = False  # the only channel of its picture that is shown
+    assert open_titles(at) == []
+
+
+def test_the_order_of_channels_changes_nothing(in_channels):
+    at = in_channels
+    at.desk.targets.pick(at.viewer.layers["red 2"], False)
+    for name in ("blue 2", "blue"):
+        at.viewer.layers.move(at.viewer.layers.index(at.viewer.layers[name]), 0)
+    assert names(at) == [["blue", "red"], ["blue 2", "red 2"]]
+    assert not at.desk.targets.is_picked(at.viewer.layers["blue 2"])
+    at.desk.targets.pick(at.viewer.layers["blue 2"], True)
+    assert open_titles(at) == ["blue 2 + red 2"]
+    at.run()
+    at.press("accept")
+    at.viewer.layers.move(at.viewer.layers.index(at.viewer.layers["red 2"]), 0)
+    assert names(at) == [["red 2", "blue 2"], ["blue", "red"]]
+    assert open_titles(at) == []
+    assert at.problems == []
+
+
+def test_a_channel_axis_said_after_painting_holds_for_what_is_painted(at):
+    (first, paint), (second, _) = picture(1), picture(2)
+    image = at.image("painted", np.moveaxis(first, -1, 0).copy())
+    other = at.image("target", np.moveaxis(second, -1, 0).copy(), translate=(0, 0, 100))
+    at.viewer.dims.set_point(0, 2)
+    at.paint(image, np.stack([np.zeros_like(paint)] * 2 + [paint]))
+    for layer in (image, other):
+        at.desk.pictures.read(layer, channel_axis=0)
+    assert open_titles(at) == ["target"]
+    (taken,) = at.desk.references.inputs()
+    assert (taken.source.channel_axis, taken.plane.index) == (0, (0, -1, -1))
+    assert taken.source.read(taken.plane).shape == first.shape
+    assert np.array_equal(taken.labels, paint)
+
+
+def test_paint_on_channels_that_are_no_longer_read_as_such_is_named(at):
+    image = at.image("painted", np.moveaxis(picture(1)[0], -1, 0).copy())
+    at.desk.pictures.read(image, channel_axis=0)
+    at.paint(image, picture(1)[1][None])
+    at.desk.pictures.read(image, channel_axis=None)
+    at.press("run")
+    assert ["Advanced > Channels" in sentence for sentence in at.problems] == [True]
+
+
 def test_pixels_exchanged_for_others_are_another_picture(at):
     _, (target,), _ = at.two_pictures(1)
     at.run()
@@ -163,3 +237,23 @@ def test_a_pyramid_is_read_and_labelled_at_one_level(at):
     at.run()
     assert at.problems == []
     assert at.prediction.labels.any()
+
+
+def test_what_was_chosen_for_other_pixels_is_passed_over(at):
+    pixels = picture(1)[0]
+    channels = at.image("channels", np.moveaxis(pixels, -1, 0).copy())
+    pyramid = at.image("pyramid", [pixels, pixels[::2, ::2], pixels[::4, ::4]])
+    at.desk.pictures.read(channels, channel_axis=0)
+    at.desk.pictures.read(pyramid, level=2)
+    channels.data = pixels[..., 0].copy()
+    pyramid.data = [pixels, pixels[::2, ::2]]
+    sources = [at.desk.pictures.source_over(image) for image in (channels, pyramid)]
+    assert [(source.channel_axis, source.level, source.shape) for source in sources] == [(None, 0, SHAPE)] * 2
+
+
+def test_pyramids_of_unlike_levels_are_two_pictures(at):
+    pixels = picture(1)[0][..., 0]
+    at.image("three", [pixels, pixels[::2, ::2], pixels[::4, ::4]], blending="additive")
+    at.image("two", [pixels, pixels[::2, ::2]], blending="additive")
+    assert names(at) == [["three"], ["two"]]
+    assert open_titles(at) == ["three", "two"]

@@ -586,8 +586,8 @@ def test_a_lazy_picture_is_read_on_the_thread_and_one_that_fails_is_no_hindrance
 
     lazy = da.from_array(pixels[..., 0])
     failing = lazy.map_blocks(broken, dtype=np.uint8, meta=np.zeros((1, 1), np.uint8))
-    at.image("lazy", lazy, contrast_limits=(0, 255))
-    at.image("broken", failing, visible=False, contrast_limits=(0, 255))
+    at.paint(at.image("lazy", lazy, contrast_limits=(0, 255)), labels)
+    at.paint(at.image("broken", failing, visible=False, contrast_limits=(0, 255)), labels)
     at.desk.saving.save(wait=True)
     saved = {one.facts["name"]: one for one in description(at).layers}
     assert saved["lazy"].array
@@ -595,6 +595,33 @@ def test_a_lazy_picture_is_read_on_the_thread_and_one_that_fails_is_no_hindrance
     assert np.array_equal(at.desk.session._the_shelf.array(saved["lazy"].array), pixels[..., 0])
     assert at.problems == []
     assert "could not be copied" in caplog.text
+
+
+def test_a_lazy_picture_is_computed_only_if_a_reference_or_a_target_needs_it(at):
+    import dask.array as da
+
+    computed = []
+
+    def counted(block, block_info=None):
+        computed.extend(block_info[0]["chunk-location"][:1] if block_info else [])
+        return block
+
+    pixels = np.stack([picture(seed)[0][..., 0] for seed in (3, 4)])
+    lazy = da.from_array(pixels, chunks=(1, -1, -1)).map_blocks(counted, dtype=np.uint8)
+    _, (target,), _ = at.two_pictures(1)
+    image = at.image("lazy", lazy, contrast_limits=(0, 255), visible=False, translate=(0, 0, 500))
+    at.desk.targets.pick(image, False)
+    computed.clear()
+    at.run()
+    at.desk.saving.save(wait=True)
+    assert computed == []
+    assert "lazy" not in [one.facts["name"] for one in description(at).layers]
+    at.desk.targets.pick(target, False)
+    at.desk.targets.pick(image, True)
+    at.run()
+    at.desk.saving.save(wait=True)
+    assert next(one.array for one in description(at).layers if one.facts["name"] == "lazy")
+    assert at.problems == []
 
 
 def test_several_layers_shown_as_one_picture_come_back_as_one(at, after_a_crash):

@@ -92,6 +92,27 @@ def test_three_dimensions_are_told_by_run_and_not_before(at):
     assert "tick pictures under Targets" in why_not_run(at.desk.standing())
 
 
+def test_stacks_that_no_slider_place_shows_together_are_run_together(at):
+    first, _ = at.painted_stack(3)
+    second = at.image("far", stack(4)[0], translate=(50, 0, 100))
+    for slider in (0, 30, 52):
+        at.viewer.dims.set_point(0, slider)
+        assert [plane.index[0] for plane in at.desk.targets.planes()] == [1, 2, 0, 1, 2, 3]
+    at.desk.targets.pick_planes(first, PlanesPick("this"))  # which is not shown now
+    assert titles(at) == [f"far · {place}" for place in range(4)]
+    assert [at.desk.targets.say_planes(image) for image in (first, second)] == ["no plane shown", "4 planes"]
+    at.desk.targets.pick(second, False)
+    assert "move the sliders back to it" in why_not_run(at.desk.standing())
+
+
+def test_places_along_other_axes_are_those_nearest_to_the_sliders(at):
+    image = at.image("cells", np.stack([stack(3)[0]] * 2))
+    at.image("longer", np.zeros((5, 3, *SHAPE), np.uint8))
+    at.viewer.dims.set_point((0, 1), (4, 1))
+    at.desk.targets.pick_planes(image, PlanesPick("all", 1))
+    assert [plane.index for plane in at.desk.targets.planes()][:3] == [(1, z, -1, -1) for z in range(3)]
+
+
 def test_what_is_accepted_is_not_run_again_unless_it_is_tried(at):
     image, _ = at.painted_stack(3)
     at.run()

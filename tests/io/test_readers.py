@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from napari_gfsam.imaging import PixelRecipe, to_rgb
-from napari_gfsam.io.decode import read_size
+from napari_gfsam.io.decode import read_channels, read_size
 from napari_gfsam.io.readers import ImageFileError, read_image, read_labels, read_picture
 from tests.io.files import KINDS, picture, pillow_bytes, png_16_bit_colour, tiff_bytes
 
@@ -35,6 +35,7 @@ def test_pixels_of_every_kind_of_file(tmp_path, name):
     pixels = read_image(path)
     assert pixels.shape == (30, 40, 3)
     assert read_size(path) == (30, 40)
+    assert read_channels(path) is None
     assert pixels.dtype == np.uint8
     if name not in ("palette.png", "photo.jpg"):
         assert np.array_equal(pixels, picture())
@@ -99,16 +100,20 @@ def test_a_palette_is_looked_up_in_pictures_and_read_as_ids_in_labels(tmp_path):
     ],
 )
 def test_channels_that_the_file_names(tmp_path, shape, options, axis):
-    found = read_picture(put(tmp_path, "c.tif", tiff_bytes(picture(shape), **options)))
+    path = put(tmp_path, "c.tif", tiff_bytes(picture(shape), **options))
+    found = read_picture(path)
     assert found.channel_axis == axis
+    assert read_channels(path) == found.pixels.shape[axis]
     assert np.array_equal(found.pixels, np.squeeze(picture(shape)))
     assert to_rgb(found.pixels, PixelRecipe(channel_axis=axis)).shape == (20, 30, 3)
 
 
 def test_planar_colour_comes_with_colours_last(tmp_path):
     array = picture((3, 20, 30))
-    found = read_picture(put(tmp_path, "c.tif", tiff_bytes(array, photometric="rgb", planarconfig="separate")))
+    path = put(tmp_path, "c.tif", tiff_bytes(array, photometric="rgb", planarconfig="separate"))
+    found = read_picture(path)
     assert found.channel_axis is None
+    assert read_channels(path) is None
     assert np.array_equal(found.pixels, np.moveaxis(array, 0, 2))
 
 
@@ -149,6 +154,7 @@ def test_a_bad_file_gets_one_sentence_that_names_it(tmp_path, reader, name, data
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
     assert read_size(path) is None
+    assert read_channels(path) is None
 
 
 @pytest.mark.parametrize("reader", [read_image, read_labels])

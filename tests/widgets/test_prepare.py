@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from napari_gfsam.bridge.pictures import picture_of
+from napari_gfsam.imaging import PixelRecipe
 from napari_gfsam.widgets.classes import ClassesPanel
 from napari_gfsam.widgets.prepare import FOLDER, Prepare
 from napari_gfsam.widgets.references import ReferencesPanel
@@ -42,7 +43,8 @@ def test_a_folder_shows_its_first_picture_as_the_model_sees_it(preparing, tmp_pa
     seen, text = shown[-1]
     source = at.desk.folders.first(tmp_path)
     assert np.array_equal(seen, picture_of(source, source.plane))
-    assert text == "0.png, read as the references are"
+    assert text == f"0.png, {source.describe()}"
+    assert text.endswith("until there is a reference")
 
 
 def test_a_broken_first_picture_says_so(preparing, tmp_path):
@@ -67,3 +69,14 @@ def test_run_says_why_it_cannot_be_pressed(preparing):
     connected.refresh()
     assert run._run.isEnabled()
     assert run._run.text().startswith("Run on 2 targets")
+
+
+def test_a_picture_that_cannot_be_read_says_why_and_the_others_are_run(preparing):
+    at, targets, run, connected = preparing
+    at.two_pictures(1)
+    for name in ("red", "blue"):
+        at.image(name, picture(4)[0][..., 0], colormap=name, blending="additive", translate=(200, 0))
+    at.desk.pictures.intensity = PixelRecipe("range", limits=((0, 100), (0, 200)))
+    connected.refresh()
+    assert [entry.title for entry in targets._rows.values() if not entry.why_not] == ["red + blue"]
+    assert run._run.text().startswith("Run on 1 target")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from napari_gfsam.imaging import PixelRecipe
 from napari_gfsam.session.picks import IntensityPick
 from napari_gfsam.widgets.advanced import AdvancedPanel
 from napari_gfsam.widgets.model_line import ModelLine
@@ -64,3 +65,12 @@ def test_channels_that_come_last_are_read_and_turned_out_of_the_view(tuning):
     assert at.desk.pictures.source_over(image).shape == (60, 80, 1)
     assert at.desk.targets.shown(image).axes_yx == (0, 1)
     assert reading._channels.currentData() == "2"
+
+
+def test_a_picture_that_cannot_be_read_shows_no_level(tuning):
+    at, panel, connected = tuning
+    pixels = picture(1)[0][..., 0]
+    at.image("pyramid", [pixels, pixels[::2, ::2]])
+    at.desk.pictures.intensity = PixelRecipe("range", limits=((0, 100), (0, 200)))
+    connected.refresh()
+    assert panel._level.currentIndex() == -1

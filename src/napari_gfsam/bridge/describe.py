@@ -41,6 +41,11 @@ def copy_bytes(layer: Layer) -> int:
     return sum(math.prod(array.shape) * np.dtype(array.dtype).itemsize for array in levels_of(layer))
 
 
+def is_lazy(layer: Layer) -> bool:
+    """Tell whether a copy of a layer would first be computed or fetched."""
+    return not all(isinstance(array, np.ndarray) for array in levels_of(layer))
+
+
 def comes_back(layer: Layer) -> bool:
     """Tell whether a layer comes from a file or sample that can be opened again."""
     return bool(origin_of(layer))

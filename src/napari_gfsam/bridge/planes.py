@@ -79,18 +79,11 @@ def shown_plane(viewer: ViewerModel, source: LayerSource) -> PlaneKey:
         If it shows none: the layer is gone, the view is 3D, the sliders stand outside the layer, or its channel axis is
         shown as rows or columns.
     """
-    layer = layer_of(viewer, source)
-    axes_yx = displayed_axes(viewer, layer)
-    if viewer.dims.ndisplay == 3 and layer.ndim > 2:
-        raise ImageError("The viewer is in 3D, so no single plane is shown; switch to 2D (the cube button, or Ctrl+Y).")
-    if source.channel_axis in axes_yx:
-        raise ImageError(f"The viewer shows the channels of {source.name!r} as rows or columns; show another axis.")
-    index = [-1] * layer.ndim
-    for axis, place in _places(viewer, layer, source, axes_yx).items():
-        index[axis] = int(np.round(place))
-        if not 0 <= index[axis] < source.shape[axis]:
+    axes_yx, places = _shown_places(viewer, source)
+    for axis, place in places.items():
+        if not 0 <= place < source.shape[axis]:
             raise ImageError(f"The viewer shows no plane of {source.name!r}; move the sliders back to it.")
-    return PlaneKey(source.id, tuple(index), axes_yx).upright
+    return _plane(source, axes_yx, places)
 
 
 def data_at(viewer: ViewerModel, layer: Layer, world: Sequence[float]) -> FloatArray:
@@ -109,6 +102,19 @@ def data_at(viewer: ViewerModel, layer: Layer, world: Sequence[float]) -> FloatA
         slicing, base = _slicing(viewer, layer, None, other)
         place[other] = slicing @ position[-layer.ndim :][other] + base
     return place
+
+
+def nearest_plane(viewer: ViewerModel, source: LayerSource) -> PlaneKey:
+    """Return the plane of a source that the viewer shows, or the one nearest to where its sliders stand.
+
+    Raises
+    ------
+    ImageError
+        If the layer is gone, the view is 3D, or its channel axis is shown as rows or columns.
+    """
+    axes_yx, places = _shown_places(viewer, source)
+    inside = {axis: min(max(place, 0), source.shape[axis] - 1) for axis, place in places.items()}
+    return _plane(source, axes_yx, inside)
 
 
 def stack_axes(viewer: ViewerModel, source: LayerSource) -> list[StackAxis]:
@@ -192,6 +198,21 @@ def _displayed(viewer: ViewerModel, layer: Layer, count: int) -> list[int]:
     # napari matches axes from the right: a layer with fewer axes than the viewer has its last ones.
     first = viewer.dims.ndim - layer.ndim
     return [int(axis) - first for axis in viewer.dims.order if axis >= first][-count:]
+
+
+def _shown_places(viewer: ViewerModel, source: LayerSource) -> tuple[tuple[int, int], dict[int, int]]:
+    """Return the axes that the viewer shows and the plane along each other axis, which may lie outside the source."""
+    layer = layer_of(viewer, source)
+    axes_yx = displayed_axes(viewer, layer)
+    if viewer.dims.ndisplay == 3 and layer.ndim > 2:
+        raise ImageError("The viewer is in 3D, so no single plane is shown; switch to 2D (the cube button, or Ctrl+Y).")
+    if source.channel_axis in axes_yx:
+        raise ImageError(f"The viewer shows the channels of {source.name!r} as rows or columns; show another axis.")
+    return axes_yx, {axis: int(np.round(place)) for axis, place in _places(viewer, layer, source, axes_yx).items()}
+
+
+def _plane(source: LayerSource, axes_yx: tuple[int, int], places: dict[int, int]) -> PlaneKey:
+    return PlaneKey(source.id, tuple(places.get(axis, -1) for axis in range(len(source.shape))), axes_yx).upright
 
 
 def _places(viewer: ViewerModel, layer: Layer, source: LayerSource, axes_yx: tuple[int, int]) -> dict[int, float]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import product
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
@@ -13,9 +14,10 @@ from napari_gfsam.bridge.align import lies_over
 from napari_gfsam.bridge.identity import layer_id
 from napari_gfsam.bridge.recipes import recipe_of, words_for
 from napari_gfsam.imaging import ImageError
+from napari_gfsam.session.types import PlaneKey
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Sequence
+    from collections.abc import Callable, Hashable, Iterator, Sequence
 
     from napari.layers import Image, Layer
     from numpy.typing import NDArray
@@ -23,7 +25,6 @@ if TYPE_CHECKING:
     from napari_gfsam.bridge.align import Shape
     from napari_gfsam.bridge.recipes import Reading
     from napari_gfsam.imaging import PixelRecipe
-    from napari_gfsam.session.types import PlaneKey
 
 #: The finest pyramid level is taken whose planes are no longer than this on either side: the models see 1024 pixels.
 LONGEST_SIDE = 4096
@@ -36,7 +37,8 @@ class LayerSource:
     Parameters
     ----------
     id
-        The same for the same layers, channel axis, pyramid level and shape; positions in its planes then mean the same.
+        The same for the same layers in any order, channel axis, pyramid level and shape; positions in its planes then
+        mean the same.
     name
         For people.
     shape
@@ -115,6 +117,25 @@ class LayerSource:
             if place >= 0 and self.shape[axis] > 1
         ]
         return " · ".join([self.name, ", ".join(places)] if places else [self.name])
+
+    def same_in(self, other: LayerSource, plane: PlaneKey) -> Iterator[PlaneKey]:
+        """Walk the planes of another source that show what a plane of this one shows: a layer of both, at that place.
+
+        The other one may have more or fewer of the layers as channels, or another channel axis, but must be as large.
+        """
+        if set(self.layers).isdisjoint(other.layers) or other.channel_axis in plane.axes_yx:
+            return
+        channels = (self.channel_axis, other.channel_axis)
+        shapes = [tuple(1 if i in channels else n for i, n in enumerate(one.shape)) for one in (self, other)]
+        if shapes[0] != shapes[1]:
+            return
+        places: list[Sequence[int]] = [(place,) for place in plane.index]
+        if self.channel_axis is not None:
+            places[self.channel_axis] = range(other.shape[self.channel_axis])
+        if other.channel_axis is not None:
+            places[other.channel_axis] = (0,)
+        for index in product(*places):
+            yield PlaneKey(other.id, index, plane.axes_yx)
 
     def _require_plane(self, plane: PlaneKey) -> None:
         fits = (
@@ -269,7 +290,11 @@ def _checked_level(layer: Image, level: int | None) -> int:
 
 def _id_of(layers: tuple[str, ...], axis: int | None, level: int, shape: Shape) -> str:
     # With the shape: labels of a layer whose pixels were exchanged for others do not fit it any more.
-    where = ["+".join(layers), *([] if axis is None else [f"channels{axis}"]), *([f"level{level}"] if level else [])]
+    where = [
+        "+".join(sorted(layers)),
+        *([] if axis is None else [f"channels{axis}"]),
+        *([f"level{level}"] if level else []),
+    ]
     return "/".join([*where, "x".join(map(str, shape))])
 
 

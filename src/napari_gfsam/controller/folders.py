@@ -13,7 +13,7 @@ from napari_gfsam.bridge.ours import Role
 from napari_gfsam.bridge.planes import changed_words
 from napari_gfsam.bridge.proposals import read_plane, write_plane
 from napari_gfsam.controller.files import FileSource, path_of
-from napari_gfsam.imaging import ImageError, PixelRecipe, to_rgb
+from napari_gfsam.imaging import ImageError, to_rgb
 from napari_gfsam.session.packing import PackedPlane, pack
 from napari_gfsam.session.types import TargetState
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from napari_gfsam.bridge.ours import OurLayers
     from napari_gfsam.controller.sources import Sources
     from napari_gfsam.core.arrays import LabelArray
+    from napari_gfsam.imaging import PixelRecipe
     from napari_gfsam.session import Session
     from napari_gfsam.session.types import PlaneKey
 
@@ -79,8 +80,8 @@ class Folders:
 
     def planes(self) -> list[PlaneKey]:
         """Return the planes of all picked folders, each file once, as the references are read."""
-        recipe = self._recipe()
-        found = [FileSource(path, recipe) for folder, on in self if on for path in pictures_in(folder)]
+        recipes = self._recipes()
+        found = [FileSource(path, recipes) for folder, on in self if on for path in pictures_in(folder)]
         for source in found:
             self._sources.keep(source)
         return list(dict.fromkeys(source.plane for source in found))
@@ -88,14 +89,14 @@ class Folders:
     def first(self, folder: Path) -> FileSource | None:
         """Return the first picture of a folder, as it would be read now; ``None`` for an empty one."""
         path = next(iter(pictures_in(folder)), None)
-        return None if path is None else FileSource(path, self._recipe())
+        return None if path is None else FileSource(path, self._recipes())
 
     def know(self, planes: Iterable[PlaneKey]) -> None:
         """Take in files of an earlier session."""
         for plane in planes:
             path = path_of(plane.source)
             if path is not None:
-                self._sources.keep(FileSource(path, self._recipe()))
+                self._sources.keep(FileSource(path, self._recipes()))
 
     def open(self, plane: PlaneKey) -> None:
         """Show a file in the one layer for files; nothing is done for planes of layers, or if it is open.
@@ -160,13 +161,10 @@ class Folders:
         """Keep what is accepted of a file that is not open."""
         self._accepted[plane] = pack(labels)
 
-    def _recipe(self) -> PixelRecipe:
-        for row in self._session.references.enabled:
-            source: Any = self._sources.get(row.plane.source)
-            if source is not None and source.recipe.channel_axis is None:
-                recipe: PixelRecipe = source.recipe
-                return recipe
-        return PixelRecipe()
+    def _recipes(self) -> tuple[PixelRecipe, ...]:
+        """Return how the references in use are read, each way once."""
+        sources: Iterable[Any] = (self._sources.get(row.plane.source) for row in self._session.references.enabled)
+        return tuple(dict.fromkeys(source.recipe for source in sources if source is not None))
 
 
 def pictures_in(folder: Path) -> list[Path]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_gfsam.bridge.align import lies_over
 from napari_gfsam.bridge.identity import find_layer, is_ours, layer_id
+from napari_gfsam.bridge.sources import levels_of
 from napari_gfsam.controller.files import path_of
 from napari_gfsam.imaging import ImageError, PixelRecipe
 
@@ -65,20 +66,29 @@ class Pictures:
         for layer in self._viewer.layers:
             if not isinstance(layer, Image) or is_ours(layer):
                 continue
-            home = next((group for group in groups if self._joins(layer, group)), None)
+            # Hidden together they are still one picture; one that is hidden alone is none of its channels.
+            alike = (group for group in groups if group[0].visible == layer.visible)
+            home = next((group for group in alike if self._joins(layer, group[0])), None)
             if home is None:
                 groups.append([layer])
             else:
                 home.append(layer)
         return [tuple(group) for group in groups]
 
+    def hidden_channels(self) -> list[tuple[Image, ...]]:
+        """Return the pictures that are hidden and would else be channels of one that is shown."""
+        groups = self.groups()
+        shown, hidden = ([group for group in groups if group[0].visible is on] for on in (True, False))
+        return [group for group in hidden if any(self._joins(group[0], over[0]) for over in shown)]
+
     def group_of(self, image: Image) -> tuple[Image, ...]:
         """Return the picture that a layer is part of."""
         return next((group for group in self.groups() if image in group), (image,))
 
     def reading(self, image: Image) -> LayerReading:
-        """Return how the picture of a layer is read."""
-        return self._readings.get(layer_id(self.group_of(image)[0]), LayerReading())
+        """Return how the picture of a layer is read: as was chosen, as far as its pixels of now can be."""
+        group = self.group_of(image)
+        return _possible(self._readings.get(layer_id(group[0]), LayerReading()), group)
 
     def read(self, image: Image, **changes: Any) -> None:
         """Read the picture of a layer otherwise, by the fields of a `LayerReading`."""
@@ -112,17 +122,30 @@ class Pictures:
             *group, channel_axis=reading.channel_axis, intensity=self.intensity, level=reading.level
         )
 
-    def renewed(self, plane: PlaneKey) -> Any:
-        """Return the source of a plane as it is shown now; errors as `Sources.of`."""
+    def renewed(self, plane: PlaneKey) -> tuple[Any, PlaneKey]:
+        """Return the source of a plane that is painted, as it is shown and read now, and the plane in it.
+
+        Raises
+        ------
+        ImageError
+            If its layers are not in the viewer any more, or not as they were when it was painted.
+        """
         source = self.sources.of(plane)
         if path_of(source.id) is not None:  # a file is read as it was when it was taken
-            return source
+            return source, plane
         found = [find_layer(self._viewer, layer) for layer in source.layers]
         layers = [layer for layer in found if layer is not None]
         if len(layers) < len(found):
             raise ImageError(f"The image layer {source.name!r} is no longer in the viewer; choose another one.")
-        reading = {"channel_axis": source.channel_axis, "level": source.level}
-        return self.sources.take(*layers, intensity=self.intensity, **reading)
+        axis = self.reading(layers[0]).channel_axis if len(layers) == 1 else None
+        taken = self.sources.take(*layers, intensity=self.intensity, channel_axis=axis, level=source.level)
+        same = None if source.channel_axis not in (None, axis) else next(source.same_in(taken, plane), None)
+        if same is None:
+            raise ImageError(
+                f"{source.name!r} was painted when it had other pixels or channels; choose the channels that it had "
+                "(Advanced > Channels), or take it off the references and paint it anew."
+            )
+        return taken, same
 
     def get(self, plane: PlaneKey) -> LayerSource | None:
         """Return the source of a plane while it is open."""
@@ -144,14 +167,23 @@ class Pictures:
         images.sort(key=lambda image: (not _fits(layer, image), order[id(image)] > mine, abs(order[id(image)] - mine)))
         return images[0]
 
-    def _joins(self, layer: Image, group: list[Image]) -> bool:
-        """Tell whether a layer is one more channel of a picture: added to it, in the same place, both shown."""
-        first = group[0]
+    def _joins(self, layer: Image, first: Image) -> bool:
+        """Tell whether a layer is added up with another in the same place: one more channel, if both are shown."""
         if not all(self._readings.get(layer_id(part), LayerReading()).together for part in (first, layer)):
             return False
         added = str(layer.blending) == "additive" and str(first.blending) == "additive"
-        alike = not layer.rgb and not first.rgb and layer.multiscale == first.multiscale
-        return added and alike and layer.visible and first.visible and lies_over(layer, first)
+        grey = added and not layer.rgb and not first.rgb
+        return grey and levels_of(layer) == levels_of(first) and lies_over(layer, first)
+
+
+def _possible(chosen: LayerReading, group: tuple[Image, ...]) -> LayerReading:
+    """Leave out what was chosen for other pixels: an axis or a level that is not there."""
+    first, axis, level = group[0], chosen.channel_axis, chosen.level
+    if axis is not None and (len(group) > 1 or first.rgb or first.ndim < 3 or axis >= first.ndim):
+        axis = None
+    if level is not None and level >= len(levels_of(first)):
+        level = None
+    return replace(chosen, channel_axis=axis, level=level)
 
 
 def _fits(layer: Layer, image: Image) -> bool:

@@ -204,18 +204,18 @@ class References:
         Raises
         ------
         ImageError
-            If a picture is no longer open, or all that were painted have another size now.
+            If a picture is no longer open, or none that was painted is as it was then.
         """
         self.refresh()
         found = []
         for row in self.painted():
             labels = self.learned(row)
-            source = self._pictures.renewed(row.plane)
+            source, plane = self._pictures.renewed(row.plane)
             region = row.region_yx or self._near_paint(row, labels)
             specs = self._session.classes.specs
             layer = find_layer(self._viewer, row.labels_layer)
             packed = None if layer is None else paint_in(layer)
-            found.append(ReferenceInput(source, row.plane, labels, specs, row.title, row.ignore, region, packed))
+            found.append(ReferenceInput(source, plane, labels, specs, row.title, row.ignore, region, packed))
         changed = (self._pictures.sources.changed(row.plane) for row in self._session.references.enabled)
         why = "" if found else next(filter(None, changed), "")
         if why:

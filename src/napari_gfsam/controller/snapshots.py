@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_gfsam.bridge.describe import COPY_BYTES, LEVEL, comes_back, copy_bytes, describe, levels_of
+from napari_gfsam.bridge.describe import COPY_BYTES, LEVEL, comes_back, copy_bytes, describe, is_lazy, levels_of
 from napari_gfsam.bridge.identity import find_layer, is_ours, layer_id, role
 from napari_gfsam.bridge.ours import CLASS_LAYERS, Role
 from napari_gfsam.bridge.proposals import read_plane
@@ -166,10 +166,13 @@ class Snapshots:
 
     def too_large(self) -> tuple[str, ...]:
         """Return the names of pictures from no file that are too large to be copied."""
-        return tuple(str(layer.name) for layer in self._pictures() if copy_bytes(layer) > COPY_BYTES)
+        return tuple(str(layer.name) for layer in self._wanted_pictures() if copy_bytes(layer) > COPY_BYTES)
 
     def matters(self, layer: Layer) -> bool:
         """Tell whether a layer is described: pictures, labels that come from a file, paint, our class labels."""
+        return self._is_described(layer, self._needed())
+
+    def _is_described(self, layer: Layer, needed: set[str]) -> bool:
         from napari.layers import Image, Labels
 
         if is_ours(layer):
@@ -177,7 +180,7 @@ class Snapshots:
         used = isinstance(layer, Labels) and (
             comes_back(layer) or bool(self._desk.session.references.of_layer(layer_id(layer)))
         )
-        return used or isinstance(layer, Image)
+        return used or (isinstance(layer, Image) and (comes_back(layer) or _is_wanted(layer, needed)))
 
     def _is_open(self, row: ReferenceRow) -> bool:
         there = find_layer(self._desk.viewer, row.labels_layer) is not None
@@ -207,12 +210,15 @@ class Snapshots:
         layer = self._desk.ours.find(Role.ACCEPTED, plane.source)
         return self._desk.folders.accepted(plane) if layer is None else read_plane(layer, plane)
 
-    def _pictures(self) -> list[Layer]:
-        return [layer for group in self._desk.pictures.groups() for layer in group]
+    def _wanted_pictures(self) -> list[Layer]:
+        """Return the pictures that a copy is wanted of, if they come from no file."""
+        needed = self._needed()
+        layers = (layer for group in self._desk.pictures.groups() for layer in group)
+        return [layer for layer in layers if _is_wanted(layer, needed)]
 
     def _new_pictures(self) -> dict[str, Arrays]:
         found = {}
-        for layer in self._pictures():
+        for layer in self._wanted_pictures():
             known = self._copies.get(layer_id(layer), ((), ()))[0]
             arrays = levels_of(layer)
             same = len(known) == len(arrays) and all(one is other for one, other in zip(known, arrays, strict=True))
@@ -222,10 +228,10 @@ class Snapshots:
 
     def _described(self) -> list[SavedLayer]:
         """Describe all layers that are there, and those that are gone while something still needs them."""
-        kept = [layer for layer in self._desk.viewer.layers if self.matters(layer)]
+        needed = self._needed()
+        kept = [layer for layer in self._desk.viewer.layers if self._is_described(layer, needed)]
         self._copies = {name: self._copies[name] for name in map(layer_id, kept) if name in self._copies}
         found = {one.id: one for one in describe(kept, {name: names for name, (_, names) in self._copies.items()})}
-        needed = self._needed()
         gone = {name: one for name, one in self._layers.items() if name not in found and (_base(one) in needed)}
         self._layers = {**found, **gone}
         return list(self._layers.values())
@@ -261,6 +267,11 @@ class Snapshots:
             "smooth": desk.stacks.smooth,
             "scale": str(desk.models.scale),
         }
+
+
+def _is_wanted(layer: Layer, needed: set[str]) -> bool:
+    """Tell whether a copy of a picture is wanted: not of a lazy one, which would be computed whole, without need."""
+    return layer_id(layer) in needed or not is_lazy(layer)
 
 
 def _described_source(source: Any) -> SavedSource:

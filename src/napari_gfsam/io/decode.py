@@ -93,6 +93,11 @@ def read_size(path: Path) -> tuple[int, int] | None:
     return _from_header(path, _tiff_size, _pillow_size)
 
 
+def read_channels(path: Path) -> int | None:
+    """Return how many separate channels a picture has, as its header says; ``None`` for grey, colour and damage."""
+    return _from_header(path, _tiff_channels, lambda _: None)
+
+
 def _from_header(path: Path, of_tiff: Callable[[Path], T], of_other: Callable[[Path], T]) -> T | None:
     """Ask a TIFF or another picture; ``None`` where it is damaged."""
     try:
@@ -108,6 +113,17 @@ def _tiff_size(path: Path) -> tuple[int, int]:
     with tifffile.TiffFile(path) as tiff:
         page = tiff.pages[0]
         return int(page.imagelength), int(page.imagewidth)
+
+
+def _tiff_channels(path: Path) -> int | None:
+    with tifffile.TiffFile(path) as tiff:
+        series = tiff.series[0]
+        page, sizes = series.keyframe, dict(zip(series.axes, series.shape, strict=True))
+        samples = sizes.get("S", 1)
+        if not tifffile_reads(page) or page.photometric in (_RGB, _PALETTE) or _is_grey_alpha(samples, page):
+            samples = 1
+        count = max(int(sizes.get("C", 1)), int(samples))
+        return count if count > 1 else None
 
 
 def _pillow_size(path: Path) -> tuple[int, int]:

@@ -238,10 +238,10 @@ class Prepare:
         self._run.show_ready(standing.targets, why_not_run(standing))
 
     def _row(self, group: tuple[Image, ...]) -> PictureRow:
-        first = group[0]
-        detail = self._desk.targets.say_planes(first)
+        first, targets = group[0], self._desk.targets
         title = " + ".join(layer.name for layer in group)
-        return PictureRow(layer_id(first), title, detail, self._desk.targets.is_picked(first))
+        why_not = targets.why_not(first)
+        return PictureRow(layer_id(first), title, targets.say_planes(first), targets.is_picked(first), why_not=why_not)
 
     def _image(self, picture: str) -> Any:
         found: Any = find_layer(self._desk.viewer, picture)

@@ -109,7 +109,14 @@ class Tuning:
         reading.show_channels(_channels(self._desk.pictures.group_of(image)), now)
         levels = levels_of(image)
         names = [Choice(str(place), " x ".join(map(str, shape))) for place, shape in enumerate(levels)]
-        reading.show_levels(names if len(levels) > 1 else (), str(self._desk.pictures.source_over(image).level))
+        reading.show_levels(names if len(levels) > 1 else (), self._level_of(image))
+
+    def _level_of(self, image: Image) -> str | None:
+        """Return the level that a picture is read at, ``None`` where it cannot be read."""
+        try:
+            return str(self._desk.pictures.source_over(image).level)
+        except ImageError:  # the list of targets says why
+            return None
 
 
 def _channels(group: tuple[Image, ...]) -> list[Choice]:
