@@ -11,6 +11,7 @@ import pytest
 
 from napari_gfsam.bridge.ours import Role
 from napari_gfsam.bridge.sources import LayerSource
+from napari_gfsam.controller import review
 from napari_gfsam.controller.desk import Desk
 from napari_gfsam.session import read_saved
 from napari_gfsam.session.types import TargetState
@@ -295,6 +296,20 @@ def test_what_is_accepted_no_more_is_not_accepted_after_a_cancelled_run(at, way)
     at.press("redo")
     assert way == "delete" or at.target(plane).state == TargetState.ACCEPTED
     assert at.problems == []
+
+
+def test_what_is_being_accepted_is_accepted_before_the_rest_is_run(at, monkeypatch):
+    monkeypatch.setattr(review, "FEW", 1)
+    at.painted_stack(3)
+    at.run()
+    assert at.desk.review.accept_above(0.0) == 2
+    assert at.desk.slices.running
+    at.press("run")
+    assert not at.desk.running.running
+    assert set(at.states().values()) == {TargetState.ACCEPTED}
+    assert [sentence.split(";")[0] for sentence in at.problems] == [
+        "All picked targets are accepted or corrected already"
+    ]
 
 
 def test_an_answer_that_nobody_was_told_of_changes_nothing(at, tmp_path):

@@ -192,6 +192,7 @@ class Desk:
 
     def run(self) -> None:
         """Run all picked targets; errors as sentences."""
+        self.slices.finish()
         references = self.references.inputs()  # first: what is painted anywhere is no target
         planes = self.targets.open_planes()
         if not planes:
@@ -200,6 +201,7 @@ class Desk:
 
     def try_shown(self) -> None:
         """Run the plane that is shown of the chosen picture, or the file that is open and worked on."""
+        self.slices.finish()
         plane = self._file_at_hand() or self.targets.shown(self.image())
         self._run(self.references.inputs(), [plane])
 

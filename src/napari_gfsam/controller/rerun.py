@@ -64,6 +64,7 @@ class Rerun:
         napari_gfsam.imaging.ImageError
             If a picture is no longer open.
         """
+        self._session.history.settle()
         plane = self._session.queue.current
         if plane is None or not self._sheets.proposal(plane).any():
             raise CorrectionError("There is nothing in this target to learn from; correct it first.")
