@@ -96,6 +96,33 @@ def test_a_session_without_work_leaves_nothing_behind(tmp_path):
 def test_folders_of_others_are_left_alone(tmp_path):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "session.json").write_text("{}")
+def test_a_session_in_use_is_not_finished_by_another_window_and_one_taken_up_again_is_finished_no_more(tmp_path):
+    folder = with_work(tmp_path)
+    folder.take_over()
+    folder.finish()
+    assert not folder.finished
+    folder.close()
+    folder.finish()
+    assert folder.finished
+    folder.take_over()
+    folder.close()
+    assert latest_unfinished(tmp_path) == folder
+
+
+def test_a_folder_that_cannot_be_reached_is_let_go_of(tmp_path, monkeypatch):
+    folder = with_work(tmp_path)
+    folder.take_over()
+
+    def unreachable(*_, **__):
+        raise OSError(5, "Input/output error")
+
+    for name in ("unlink", "is_file"):
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, name, unreachable)
+            folder.close()
+    assert folder.holds_work
+
+
     (tmp_path / "2026-01-01_00-00-00_0123abcd").write_text("a file")
     assert session_folders(tmp_path) == ()
     assert len(list(tmp_path.iterdir())) == 2

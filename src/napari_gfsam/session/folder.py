@@ -105,7 +105,7 @@ class SessionFolder:
         return sum(_size(path) for path in self.path.rglob("*"))
 
     def finish(self) -> None:
-        """Say that nobody wants to go on with it; its files stay until `remove`.
+        """Say that nobody wants to go on with it, unless a process does just that; its files stay until `remove`.
 
         Raises
         ------
@@ -114,7 +114,8 @@ class SessionFolder:
         """
         from napari_gfsam.io.writers import write_text
 
-        write_text(self.path / FINISHED, "")
+        if not self.in_use:
+            write_text(self.path / FINISHED, "")
 
     def close(self) -> None:
         """Let go of it: it can be gone on with later. One that holds no work is deleted."""
@@ -136,6 +137,7 @@ class SessionFolder:
 def default_root() -> Path:
     """Return where sessions are kept: what the environment names, else the user's data folder."""
     from platformdirs import user_data_path
+        (self.path / FINISHED).unlink(missing_ok=True)
 
     named = os.environ.get(ROOT_VARIABLE)
     return Path(named).expanduser() if named else user_data_path("napari-gfsam", appauthor=False) / "sessions"
