@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -118,11 +119,15 @@ class SessionFolder:
             write_text(self.path / FINISHED, "")
 
     def close(self) -> None:
-        """Let go of it: it can be gone on with later. One that holds no work is deleted."""
-        if self.holds_work:
-            (self.path / ALIVE).unlink(missing_ok=True)
-        else:
-            self.remove()
+        """Let go of it: it can be gone on with later. One that holds no work is deleted.
+
+        One that cannot be reached stays in use until this process ends.
+        """
+        with suppress(OSError):
+            if self.holds_work:
+                (self.path / ALIVE).unlink(missing_ok=True)
+            else:
+                self.remove()
 
     def remove(self) -> None:
         """Delete it with all that is in it; what cannot be deleted stays."""
