@@ -64,7 +64,20 @@ def test_the_number_of_a_dead_process_may_be_in_use_again(tmp_path):
     assert latest_unfinished(tmp_path) == folder
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"pid": "x", "started": 0}', '{"pid": 1e99, "started": null}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "[" * 100_000,
+        "{}",
+        '{"pid": "x", "started": 0}',
+        '{"pid": 1e99, "started": null}',
+        '{"pid": -1, "started": 0}',
+        '{"pid": 1e99, "started": 0}',
+        '{"pid": 1e400, "started": 0}',
+    ],
+)
 def test_a_damaged_sign_of_life_is_none(tmp_path, text):
     folder = with_work(tmp_path)
     (folder.path / "alive.json").write_text(text)
@@ -83,19 +96,6 @@ def test_the_newest_comes_first_and_finished_ones_are_not_offered(tmp_path):
     assert finished_sessions(tmp_path) == (new,)
 
 
-def test_a_session_without_work_leaves_nothing_behind(tmp_path):
-    folder = SessionFolder.create(tmp_path)
-    folder.close()
-    assert not folder.path.exists()
-    dead = SessionFolder.create(tmp_path)
-    (dead.path / "alive.json").unlink()
-    assert latest_unfinished(tmp_path) is None
-    assert not dead.path.exists()
-
-
-def test_folders_of_others_are_left_alone(tmp_path):
-    (tmp_path / "mine").mkdir()
-    (tmp_path / "mine" / "session.json").write_text("{}")
 def test_a_session_in_use_is_not_finished_by_another_window_and_one_taken_up_again_is_finished_no_more(tmp_path):
     folder = with_work(tmp_path)
     folder.take_over()
@@ -123,6 +123,19 @@ def test_a_folder_that_cannot_be_reached_is_let_go_of(tmp_path, monkeypatch):
     assert folder.holds_work
 
 
+def test_a_session_without_work_leaves_nothing_behind(tmp_path):
+    folder = SessionFolder.create(tmp_path)
+    folder.close()
+    assert not folder.path.exists()
+    dead = SessionFolder.create(tmp_path)
+    (dead.path / "alive.json").unlink()
+    assert latest_unfinished(tmp_path) is None
+    assert not dead.path.exists()
+
+
+def test_folders_of_others_are_left_alone(tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "session.json").write_text("{}")
     (tmp_path / "2026-01-01_00-00-00_0123abcd").write_text("a file")
     assert session_folders(tmp_path) == ()
     assert len(list(tmp_path.iterdir())) == 2

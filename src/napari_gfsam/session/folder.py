@@ -137,12 +137,12 @@ class SessionFolder:
         from napari_gfsam.io.writers import write_json
 
         write_json(self.path / ALIVE, {"pid": os.getpid(), "started": _started(os.getpid())})
+        (self.path / FINISHED).unlink(missing_ok=True)
 
 
 def default_root() -> Path:
     """Return where sessions are kept: what the environment names, else the user's data folder."""
     from platformdirs import user_data_path
-        (self.path / FINISHED).unlink(missing_ok=True)
 
     named = os.environ.get(ROOT_VARIABLE)
     return Path(named).expanduser() if named else user_data_path("napari-gfsam", appauthor=False) / "sessions"
@@ -207,9 +207,8 @@ def _started(pid: int) -> float | None:
 def _runs(alive: Path) -> bool:
     try:
         data: Any = json.loads(alive.read_text(encoding="utf-8"))
-        pid, started = int(data["pid"]), float(data["started"])
-    except (OSError, ValueError, TypeError, KeyError):
+        started, found = float(data["started"]), _started(int(data["pid"]))
+    except (OSError, ValueError, TypeError, KeyError, OverflowError, RecursionError):
         return False
-    found = _started(pid)
     # Numbers of processes are used again; a start a second apart is another process.
     return found is not None and (found < 0 or abs(found - started) < 1)
