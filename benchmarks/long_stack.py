@@ -43,6 +43,7 @@ def main() -> None:
         begin = time.perf_counter()
         for number, plane in enumerate(planes):
             store.put(plane, found[number % DIFFERENT])
+            store.take(plane)
         put = time.perf_counter() - begin
         begin = time.perf_counter()
         for plane in planes:

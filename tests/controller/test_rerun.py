@@ -118,16 +118,40 @@ def test_targets_that_the_first_run_did_not_reach_are_run_too(at):
     assert {target.run for target in at.queue if target.state == PROPOSED} == {2}
 
 
+def test_a_second_one_in_the_middle_brings_back_what_the_first_did_not_reach(stacked):
+    at = stacked
+    planes = [target.plane for target in at.queue]
+    at.desk.review.go_to(planes[3])
+    at.desk.correcting.toggle_cluster(at.cluster_on())
+    before, labels, decisions = at.target(planes[3]), at.proposal(planes[3]), at.prediction.decisions
+    at.desk.review.go_to(planes[0])
+    go_on = at.run_in_two(at.desk.rerun.start)
+    at.desk.review.go_to(planes[1])
+    use_as_reference(at)
+    go_on.set()
+    at.wait()
+    assert [at.target(plane).run for plane in planes] == [1, 2, 3, 3]
+    assert at.desk.rerun.changes().endswith(" of 2 targets changed.")
+    revert(at)
+    assert at.target(planes[3]) == before
+    assert np.array_equal(at.proposal(planes[3]), labels)
+    assert at.desk.session.store.get(planes[3]).decisions == decisions
+    assert at.problems == []
+
+
 def test_taken_back_in_the_middle_of_the_run(stacked):
     at = stacked
     planes = [target.plane for target in at.queue]
     before = {target.plane: target for target in at.queue}
     labels = {plane: at.proposal(plane) for plane in planes}
     at.desk.review.go_to(planes[0])
+    ended = []
+    at.desk.running.ended.connect(ended.append)
     go_on = at.run_in_two(at.desk.rerun.start)
     revert(at)
     go_on.set()
     at.wait()
+    assert ended == [""]  # nothing of it stays, so nothing is said to be finished
     for plane in planes[1:]:
         assert at.target(plane) == before[plane]
         assert np.array_equal(at.proposal(plane), labels[plane])

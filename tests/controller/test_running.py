@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from threading import Event
+
 import dask.array
 import numpy as np
 import pytest
 
 from napari_gfsam.bridge.ours import Role
+from napari_gfsam.bridge.sources import LayerSource
+from napari_gfsam.controller import review
+from napari_gfsam.controller.desk import Desk
+from napari_gfsam.session import read_saved
 from napari_gfsam.session.types import TargetState
-from tests.controller.hands import fingerprint, picture, stack
+from tests.controller.hands import RUN_MILLISECONDS, fingerprint, picture, stack
 
 pytestmark = pytest.mark.gui
 
@@ -242,6 +249,94 @@ def test_one_plane_that_cannot_be_read_is_named_and_the_others_go_on(at):
     assert "rotten sector" in next(target.note for target in at.queue if target.title == "cells · 2")
     assert ended == ["1 of 3 targets failed; the list says why."]
     assert sum(state == TargetState.PROPOSED for state in at.states().values()) == 2
+
+
+def test_a_target_that_cannot_be_read_again_stays_what_it_was(at, monkeypatch):
+    at.painted_stack(3)
+    at.run()
+    plane = at.current
+    at.press("accept")
+    at.desk.review.go_to(plane)
+    before, read, ended, gone = at.target(plane), LayerSource.read, [], [plane]
+
+    def read_others(self, wanted):
+        if wanted in gone:
+            raise OSError("the drive is gone")
+        return read(self, wanted)
+
+    monkeypatch.setattr(LayerSource, "read", read_others)
+    at.desk.running.ended.connect(ended.append)
+    at.press("try")
+    at.wait()
+    note = "It could not be run again. A file could not be read or written: the drive is gone."
+    assert at.target(plane) == replace(before, note=note)
+    assert ended == ["1 of 1 targets failed; the list says why."]
+    gone.clear()
+    at.press("try")
+    at.wait()
+    assert (at.target(plane).state, at.target(plane).note) == (TargetState.PROPOSED, "")
+
+
+@pytest.mark.parametrize("way", ["undo", "delete"])
+def test_what_is_accepted_no_more_is_not_accepted_after_a_cancelled_run(at, way):
+    image, _ = at.painted_stack(3)
+    at.run()
+    plane = at.current
+    at.press("accept")
+    at.desk.review.go_to(plane)
+    at.press("try")
+    if way == "undo":
+        at.press("undo")
+    else:
+        at.viewer.layers.remove(at.ours(Role.ACCEPTED, image))
+        at.desk.tidy()
+    at.desk.running.cancel()
+    at.wait()
+    assert at.target(plane).state == TargetState.PROPOSED
+    at.press("redo")
+    assert way == "delete" or at.target(plane).state == TargetState.ACCEPTED
+    assert at.problems == []
+
+
+def test_what_is_being_accepted_is_accepted_before_the_rest_is_run(at, monkeypatch):
+    monkeypatch.setattr(review, "FEW", 1)
+    at.painted_stack(3)
+    at.run()
+    assert at.desk.review.accept_above(0.0) == 2
+    assert at.desk.slices.running
+    at.press("run")
+    assert not at.desk.running.running
+    assert set(at.states().values()) == {TargetState.ACCEPTED}
+    assert [sentence.split(";")[0] for sentence in at.problems] == [
+        "All picked targets are accepted or corrected already"
+    ]
+
+
+def test_an_answer_that_nobody_was_told_of_changes_nothing(at, tmp_path):
+    """A run stores on its thread; a save, or the dock's end, may come before the window takes the answer in."""
+    at.painted_stack(3)
+    at.run()
+    plane = at.current
+    at.press("accept")
+    files = set(at.desk.session.folder.predictions.iterdir())
+    at.desk.review.go_to(plane)
+    at.desk.correcting.toggle_cluster(at.cluster_on())
+    before, labels, made = at.target(plane), at.proposal(plane), at.prediction.decisions
+    put, stored = at.desk.session.store.put, Event()
+    at.desk.session.store.put = lambda *answer: (put(*answer), stored.set())
+    at.press("try")
+    assert stored.wait(RUN_MILLISECONDS / 1000)
+    at.desk.saving.save(wait=True)
+    (saved,) = (one for one in read_saved(at.desk.session.folder).targets if one.target.plane == plane)
+    assert (saved.target, saved.decisions) == (before, made)
+    at.desk.close()
+    at.desk = Desk(at.viewer, tmp_path / "sessions")
+    at.desk.saving.offer()
+    at.desk.saving.go_on()
+    assert at.target(plane) == before
+    assert np.array_equal(at.proposal(plane), labels)
+    assert np.array_equal(at.prediction.labels, labels)
+    assert set(at.desk.session.folder.predictions.iterdir()) == files
 
 
 def test_without_paint_a_run_says_so_and_leaves_nothing_behind(at):

@@ -20,6 +20,7 @@ from napari_gfsam.bridge.preferences import Preferences
 from napari_gfsam.controller import saving as saving_module
 from napari_gfsam.controller import snapshots as snapshots_module
 from napari_gfsam.session import TargetState, read_saved
+from napari_gfsam.session.offer import latest_offer
 from napari_gfsam.session.packing import pack
 from napari_gfsam.session.painting import AcceptMode
 from napari_gfsam.session.picks import PlanesPick
@@ -720,6 +721,16 @@ def test_a_damaged_session_is_named_and_the_one_before_is_offered(killed, after_
     assert len(other.problems) == 1
     assert damaged.name in other.problems[0]
     assert (damaged / "session.json").exists()
+
+
+@pytest.mark.parametrize("when", [1e300, float("inf"), float("nan"), "x"])
+def test_a_session_that_was_saved_at_no_time_is_damaged(tmp_path, when):
+    folder = tmp_path / "2099-01-01_00-00-00_00000000"
+    folder.mkdir()
+    (folder / "session.json").write_text(json.dumps({"targets": [], "references": [1], "saved_at": when}))
+    offer, (damaged,) = latest_offer(tmp_path)
+    assert offer is None
+    assert folder.name in damaged
 
 
 def test_choices_of_another_version_are_passed_over(killed, after_a_crash):

@@ -64,7 +64,20 @@ def test_the_number_of_a_dead_process_may_be_in_use_again(tmp_path):
     assert latest_unfinished(tmp_path) == folder
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"pid": "x", "started": 0}', '{"pid": 1e99, "started": null}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "[" * 100_000,
+        "{}",
+        '{"pid": "x", "started": 0}',
+        '{"pid": 1e99, "started": null}',
+        '{"pid": -1, "started": 0}',
+        '{"pid": 1e99, "started": 0}',
+        '{"pid": 1e400, "started": 0}',
+    ],
+)
 def test_a_damaged_sign_of_life_is_none(tmp_path, text):
     folder = with_work(tmp_path)
     (folder.path / "alive.json").write_text(text)
@@ -81,6 +94,33 @@ def test_the_newest_comes_first_and_finished_ones_are_not_offered(tmp_path):
     assert finished_sessions(tmp_path, keep=1) == (old,)
     old.remove()
     assert finished_sessions(tmp_path) == (new,)
+
+
+def test_a_session_in_use_is_not_finished_by_another_window_and_one_taken_up_again_is_finished_no_more(tmp_path):
+    folder = with_work(tmp_path)
+    folder.take_over()
+    folder.finish()
+    assert not folder.finished
+    folder.close()
+    folder.finish()
+    assert folder.finished
+    folder.take_over()
+    folder.close()
+    assert latest_unfinished(tmp_path) == folder
+
+
+def test_a_folder_that_cannot_be_reached_is_let_go_of(tmp_path, monkeypatch):
+    folder = with_work(tmp_path)
+    folder.take_over()
+
+    def unreachable(*_, **__):
+        raise OSError(5, "Input/output error")
+
+    for name in ("unlink", "is_file"):
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, name, unreachable)
+            folder.close()
+    assert folder.holds_work
 
 
 def test_a_session_without_work_leaves_nothing_behind(tmp_path):

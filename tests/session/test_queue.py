@@ -106,3 +106,31 @@ def test_a_target_put_again_keeps_its_place():
     queue.put([Target(plane(0), "again", TargetState.PROPOSED, 0.5)])
     assert [target.title for target in queue.worst_first()] == ["again", "t = 1"]
     assert len(queue.of_source("stack")) == 2
+
+
+def test_what_a_run_does_not_reach_stands_as_a_person_left_it_meanwhile():
+    queue = queue_of(("accepted", 0.5), ("skipped", 0.25), ("proposed", 0.75))
+    known, changed = list(queue), []
+    queue.begin([Target(plane(i), "begun") for i in range(4)])
+    assert {target.state for target in queue} == {TargetState.WAITING}
+    assert [target.title for target in queue] == ["t = 0", "t = 1", "t = 2", "begun"]
+    assert queue.next_after(None) is None
+    assert not queue.is_accepted(plane(0))
+    queue.changed.connect(changed.append)
+    for _ in range(2):
+        queue.run_at(plane(1))
+    assert queue.get(plane(1)).state == TargetState.RUNNING
+    queue.update(plane(0), state=TargetState.PROPOSED)
+    assert queue.get(plane(0)).state == TargetState.WAITING
+    queue.reached(plane(1), state=TargetState.PROPOSED, score=1.0)
+    queue.reached(plane(7))
+    queue.run_at(plane(1))
+    queue.reached(plane(2))
+    assert queue.beneath(plane(3)) == queue.get(plane(3)) == Target(plane(3), "begun")
+    queue.remove([plane(3)])
+    queue.end()
+    queue.end()
+    assert changed == [plane(1), plane(0), plane(1), plane(2), None, None]
+    assert [target.state for target in queue] == [TargetState.PROPOSED] * 3
+    assert queue.get(plane(1)).score == 1.0
+    assert queue.get(plane(2)) == known[2]

@@ -59,6 +59,7 @@ def session(tmp_path) -> Session:
     )
     for i in (1, 2):
         session.store.put(plane(i), FakePrediction(f"t = {i}"))
+        session.store.take(plane(i))
         session.proposals.compose(plane(i), labels(1, 1, i))
     session.store.correct(plane(1), FakePrediction("t = 1", "tuned", (off(3), point(2))))
     session.proposals.look(plane(1), labels(1, 9, 1))
@@ -208,7 +209,7 @@ def test_dirty_says_whether_saving_is_worth_it(tmp_path):
         lambda: setattr(session.queue, "current", plane(1)),
         lambda: session.proposals.compose(plane(1), labels(1)),
         lambda: session.accepted.accept(plane(1), labels(), labels(1)),
-        lambda: session.store.put(plane(1), FakePrediction("x")),
+        lambda: (session.store.put(plane(1), FakePrediction("x")), session.store.take(plane(1))),
         lambda: session.store.correct(plane(1), FakePrediction("x", "tuned", (off(1),))),
         session.touch,
     ]

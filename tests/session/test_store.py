@@ -36,6 +36,7 @@ class Desk:
 
     def put(self, number: int, name: str = "first") -> None:
         self.store.put(plane(number), FakePrediction(name))
+        assert self.store.take(plane(number))
 
     def correct(self, number: int, *decisions, settings: str = "tuned") -> None:
         name = self.store.get(plane(number)).name
@@ -242,6 +243,37 @@ def test_dropping_deletes_files(desk):
     assert (desk.files, len(desk.store), desk.store.nbytes, desk.store.disk_bytes) == (set(), 0, 0, 0)
 
 
+def test_an_answer_counts_once_it_is_taken(desk):
+    desk.put(0)
+    desk.store.put(plane(0), FakePrediction("second"))
+    desk.correct(0, off(1))
+    file, decisions = desk.store.saved(plane(0))
+    assert decisions == (off(1),)
+    assert desk.store.decided(plane(0)) == ((off(1),), False)
+    desk.store.sweep([file])
+    assert len(desk.files) == 2
+    assert desk.store.disk_bytes == 2 * BYTES
+    assert not desk.store.has_previous(plane(0))
+    desk.store.put(plane(0), FakePrediction("third"))
+    assert len(desk.files) == 2  # the second was never taken
+    assert desk.store.take(plane(0))
+    assert not desk.store.take(plane(0))
+    assert desk.store.get(plane(0)).what == ("third", "tuned", ())
+    assert desk.store.swap(plane(0))
+    assert desk.store.get(plane(0)).what == ("first", "tuned", (off(1),))
+
+
+def test_an_answer_that_is_refused_leaves_nothing(desk):
+    desk.store.put(plane(0), FakePrediction("first"))
+    assert plane(0) not in desk.store
+    desk.store.refuse(plane(0))
+    desk.store.refuse(plane(0))
+    assert not desk.store.take(plane(0))
+    desk.store.put(plane(1), FakePrediction("first"))
+    desk.store.drop([plane(1)])
+    assert (desk.files, desk.store.nbytes) == (set(), 0)
+
+
 def test_a_full_disk_leaves_everything_as_it_was(desk):
     desk.put(0)
     desk.correct(0, point(1))
@@ -290,7 +322,7 @@ def test_a_worker_puts_while_the_window_reads_and_corrects(desk):
 
     def work() -> None:
         for i in range(1, 30):
-            desk.store.put(plane(i), FakePrediction(f"t = {i}"))
+            desk.put(i, f"t = {i}")
 
     worker = Thread(target=work)
     worker.start()

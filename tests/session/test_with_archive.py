@@ -25,6 +25,7 @@ def session(segmenter, painted_pair, tmp_path) -> Session:
     session = opened(segmenter, tmp_path)
     session.queue.put([Target(plane(0), "discs", TargetState.PROPOSED, 0.5)])
     session.store.put(plane(0), segmenter.segment(painted_pair[2]))
+    session.store.take(plane(0))
     return session
 
 

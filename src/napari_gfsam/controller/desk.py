@@ -144,6 +144,7 @@ class Desk:
         self.viewer.layers.events.inserted.disconnect(self._on_layers)
         self.viewer.layers.events.removed.disconnect(self._on_removed)
         self.arriving.cancel()
+        self.running.close()
         self.slices.finish()
         self.stacks.close()
         self.filling.close()
@@ -154,7 +155,6 @@ class Desk:
         self.warmup.close()
         self.exporting.close()
         self.packs.close()
-        self.running.close()
         self.saving.close()
         drop_box(self.viewer)
         unbind(self.viewer)
@@ -195,6 +195,7 @@ class Desk:
 
     def run(self) -> None:
         """Run all picked targets; errors as sentences."""
+        self.slices.finish()
         references = self.references.inputs()  # first: what is painted anywhere is no target
         planes = self.targets.open_planes()
         if not planes:
@@ -203,6 +204,7 @@ class Desk:
 
     def try_shown(self) -> None:
         """Run the plane that is shown of the chosen picture, or the file that is open and worked on."""
+        self.slices.finish()
         plane = self._file_at_hand() or self.targets.shown(self.image())
         self._run(self.references.inputs(), [plane])
 

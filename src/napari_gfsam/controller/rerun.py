@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from psygnal import Signal
 
 from napari_gfsam.bridge.ours import Role
 from napari_gfsam.controller.correcting import CorrectionError
+from napari_gfsam.controller.running import UNANSWERED, UNREACHED
 from napari_gfsam.session.packing import pack
 from napari_gfsam.session.painting import what_changed
 from napari_gfsam.session.types import TargetState
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     from napari_gfsam.session.types import PlaneKey, Target
 
 AGAIN = (TargetState.PROPOSED, TargetState.SKIPPED)
-#: Not reached yet by the run that the new one puts an end to.
-UNREACHED = (TargetState.WAITING, TargetState.RUNNING)
 LABELS_ONLY = (
     "{} can be painted as before, but the points had to make room on the disk: run these again to correct by points, "
     "or allow corrections more room in the preferences."
@@ -65,6 +64,7 @@ class Rerun:
         napari_gfsam.imaging.ImageError
             If a picture is no longer open.
         """
+        self._session.history.settle()
         plane = self._session.queue.current
         if plane is None or not self._sheets.proposal(plane).any():
             raise CorrectionError("There is nothing in this target to learn from; correct it first.")
@@ -72,12 +72,13 @@ class Rerun:
             self._review.accept(stay=True)
         known = {row.id for row in self._session.references}
         row = self._references.add(plane, self._sheets.layer(Role.ACCEPTED, plane))
-        targets = {target.plane: target for target in self._session.queue if target.state in AGAIN}
+        again = [target.plane for target in self._session.queue if target.state in (*AGAIN, *UNREACHED)]
+        known_as = {key: self._session.queue.beneath(key) for key in again}
+        targets = {key: target for key, target in known_as.items() if target and target.state not in UNANSWERED}
         found = {key: self._session.proposals.merged(key) for key in targets}
         merged = {key: pack(labels) for key, labels in found.items() if labels is not None}
-        unreached = [target.plane for target in self._session.queue if target.state in UNREACHED]
-        if targets or unreached:
-            self._running.start(self._references.inputs(), [*targets, *unreached])
+        if again:
+            self._running.start(self._references.inputs(), again)
         self._before = _Before("" if row.id in known else row.id, self._session.generation, targets, merged)
 
     @property
@@ -123,7 +124,7 @@ class Rerun:
             self._sheets.look(plane)
             self._sheets.show_answer(plane, before.merged[plane].unpack())
             self._session.queue.put([before.targets[plane]])
-        self._session.queue.put(before.targets[plane] for plane in self._failed(before))
+        self._session.queue.put(self._noted(before))
         current = self._session.queue.current
         if current is not None:
             self._review.go_to(current, move=False)
@@ -135,12 +136,11 @@ class Rerun:
         self._before = None
 
     def _done(self, before: _Before) -> list[PlaneKey]:
-        return self._in_state(before, AGAIN)
-
-    def _failed(self, before: _Before) -> list[PlaneKey]:
-        return self._in_state(before, (TargetState.FAILED,))
-
-    def _in_state(self, before: _Before, states: tuple[TargetState, ...]) -> list[PlaneKey]:
-        """Return the targets that the re-run has reached, by how they stand now."""
+        """Return the targets that the re-run gave another answer, unless that was accepted."""
         found = (self._session.queue.get(plane) for plane in before.targets)
-        return [t.plane for t in found if t is not None and t.run == before.run and t.state in states]
+        return [t.plane for t in found if t is not None and t.run == before.run and t.state in AGAIN]
+
+    def _noted(self, before: _Before) -> list[Target]:
+        """Return the targets of which nothing changed but that it is noted why they could not be run again."""
+        pairs = ((self._session.queue.beneath(plane), target) for plane, target in before.targets.items())
+        return [then for now, then in pairs if now is not None and replace(now, note=then.note) == then]

@@ -171,11 +171,12 @@ class Review:
 
     def forget_accepted(self, source: str) -> None:
         """Take targets back into the review whose accepted labels a person deleted."""
-        for target in self._session.queue.of_source(source):
-            if target.state == TargetState.ACCEPTED and not self._is_closed_file(target.plane):
-                self._session.queue.update(target.plane, state=TargetState.PROPOSED)
-                self._session.accepted.forget([target.plane])
-                self._folders.forget_accepted(target.plane)
+        for plane in [target.plane for target in self._session.queue.of_source(source)]:
+            target = self._session.queue.beneath(plane)
+            if target is not None and target.state == TargetState.ACCEPTED and not self._is_closed_file(plane):
+                self._session.queue.update(plane, state=TargetState.PROPOSED)
+                self._session.accepted.forget([plane])
+                self._folders.forget_accepted(plane)
 
     def forget_picture(self, source: str) -> None:
         """Forget the targets of a picture that a person closed, but for those whose accepted labels are there."""

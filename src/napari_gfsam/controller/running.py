@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from psygnal import Signal
@@ -27,6 +26,11 @@ if TYPE_CHECKING:
     from napari_gfsam.session.types import PlaneKey
     from napari_gfsam.workers import JobRunner
 
+#: Still to be reached by the run under way.
+UNREACHED = (TargetState.WAITING, TargetState.RUNNING)
+#: Without anything to show.
+UNANSWERED = (TargetState.WAITING, TargetState.FAILED)
+
 
 class Running:
     """Starts runs and takes in what they yield. Main thread only.
@@ -45,9 +49,9 @@ class Running:
         self._models, self._jobs, self._looks = models, jobs, Looks(sources, models)
         self._pace: Pace | None = None
         self._planes: tuple[PlaneKey, ...] = ()
-        self._before: dict[PlaneKey, Target] = {}
+        self._new: tuple[PlaneKey, ...] = ()
         self._decided: dict[PlaneKey, object] = {}
-        self._unwanted = 0
+        self._failed = self._unwanted = 0
         self._bar: ActivityBar | None = None
         jobs.reported.connect(self._on_report)
         jobs.overtaken.connect(self._on_overtaken)
@@ -90,14 +94,10 @@ class Running:
         targets = [(plane, self._sources.of(plane)) for plane in planes]
         self._settle()
         run = self._session.next_generation()
-        known = {plane: self._session.queue.get(plane) for plane in planes}
-        self._before = {plane: target for plane, target in known.items() if target is not None}
-        self._session.queue.put(
-            replace(known[plane] or Target(plane, source.title(plane)), state=TargetState.WAITING)
-            for plane, source in targets
-        )
-        self._planes = tuple(planes)
-        self._decided = {plane: self._session.store.decided(plane) for plane in self._before}
+        self._planes, self._failed = tuple(planes), 0
+        self._new = tuple(plane for plane in planes if plane not in self._session.queue)
+        self._decided = {plane: self._session.store.decided(plane) for plane in planes}
+        self._session.queue.begin(Target(plane, source.title(plane)) for plane, source in targets)
         steps = run_targets(
             self._models.segmenter,
             references,
@@ -126,13 +126,13 @@ class Running:
     def _on_report(self, event: RunEvent) -> None:
         if isinstance(event, RunProgress):
             if event.plane is not None:
-                self._session.queue.update(event.plane, state=TargetState.RUNNING)
+                self._session.queue.run_at(event.plane)
             self._show(event)
             self.progressed.emit(event)
         elif isinstance(event, TargetDone):
             self._take(event)
         elif isinstance(event, TargetFailed):
-            self._session.queue.update(event.plane, state=TargetState.FAILED, note=event.sentence, run=event.run)
+            self._note(event)
 
     def _show(self, event: RunProgress) -> None:
         """Show how far the run is in napari's activity dock; a bar takes a moment to make, and the click goes first."""
@@ -142,29 +142,28 @@ class Running:
         self._bar.show(event.fraction, event.text)
 
     def _on_overtaken(self, event: RunEvent) -> None:
-        """Take in what a cancelled run has already stored, unless the new run does it again."""
+        """Let go of what a cancelled run stored when its targets were already again what they were before it."""
         if isinstance(event, TargetDone) and event.plane not in self._planes:
-            self._take(event)
+            self._session.store.refuse(event.plane)
 
     def _take(self, event: TargetDone) -> None:
-        if event.plane not in self._session.queue:  # taken off the list meanwhile
-            self._session.store.drop([event.plane])
+        if event.run <= self._unwanted or event.plane not in self._session.queue:  # taken off the list meanwhile
+            self._session.store.refuse(event.plane)
             return
-        if event.run <= self._unwanted:
-            if not self._session.store.swap(event.plane):
-                self._session.store.drop([event.plane])
-            return
-        if self._corrected_meanwhile(event.plane) and self._session.store.swap(event.plane):
-            self._session.queue.put([self._before[event.plane]])
+        if self._corrected_meanwhile(event.plane):
+            self._session.store.refuse(event.plane)
+            self._session.queue.reached(event.plane)
             return
         changed = "" if path_of(event.plane.source) else self._sources.changed(event.plane)
         if changed:  # while it was run
-            self._session.queue.update(event.plane, state=TargetState.FAILED, note=changed, run=event.run)
+            self._session.store.refuse(event.plane)
+            self._session.queue.reached(event.plane, state=TargetState.FAILED, note=changed, run=event.run)
             return
+        self._session.store.take(event.plane)
         self._session.history.forget(event.plane)
         self._sheets.look(event.plane)
         self._sheets.show_answer(event.plane, event.labels)
-        self._session.queue.update(
+        self._session.queue.reached(
             event.plane,
             state=TargetState.PROPOSED,
             score=event.score,
@@ -174,10 +173,18 @@ class Running:
         )
         self.done.emit(event.plane)
 
+    def _note(self, event: TargetFailed) -> None:
+        """Say why a target failed; one that has an answer stays what it was."""
+        self._failed += 1
+        known = self._session.queue.beneath(event.plane)
+        if known is None or known.state in UNANSWERED:
+            self._session.queue.reached(event.plane, state=TargetState.FAILED, note=event.sentence, run=event.run)
+        else:
+            self._session.queue.reached(event.plane, note=f"It could not be run again. {event.sentence}")
+
     def _on_finished(self, pace: Pace) -> None:
         self._pace = pace
-        failed = sum(self._state(plane) == TargetState.FAILED for plane in self._planes)
-        count = len(self._planes)
+        failed, count = self._failed, len(self._planes)
         self._settle()
         self.ended.emit(f"{failed} of {count} targets failed; the list says why." if failed else "")
 
@@ -188,26 +195,25 @@ class Running:
     def _on_cancelled(self) -> None:
         done, count = self.counts
         self._settle()
-        self.ended.emit(f"Cancelled: {done} of {count} targets are finished and stay.")
+        wanted = self._session.generation > self._unwanted
+        self.ended.emit(f"Cancelled: {done} of {count} targets are finished and stay." if wanted else "")
 
     def _settle(self) -> None:
         """Forget the run: targets it did not reach are again what they were before it, new ones leave the queue."""
         left = [plane for plane in self._planes if self._is_open(plane)]
-        self._session.queue.put(self._before[plane] for plane in left if plane in self._before)
-        self._session.queue.remove(plane for plane in left if plane not in self._before)
-        self._planes, self._before = (), {}
+        for plane in left:
+            self._session.store.refuse(plane)
+        self._session.queue.remove(plane for plane in left if plane in self._new)
+        self._session.queue.end()
+        self._planes = self._new = ()
         if self._bar is not None:
             self._bar.close()
             self._bar = None
 
     def _corrected_meanwhile(self, plane: PlaneKey) -> bool:
         """Tell whether a person corrected the former answer while the run was on its way: that answer stays."""
-        former = self._session.store.decided(plane, before=True)
-        return plane in self._before and former not in (None, self._decided[plane])
+        return self._session.store.decided(plane) not in (None, self._decided[plane])
 
     def _is_open(self, plane: PlaneKey) -> bool:
-        return self._state(plane) in (TargetState.WAITING, TargetState.RUNNING)
-
-    def _state(self, plane: PlaneKey) -> TargetState | None:
         target = self._session.queue.get(plane)
-        return None if target is None else target.state
+        return target is not None and target.state in UNREACHED

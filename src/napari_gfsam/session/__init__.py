@@ -8,6 +8,7 @@ A `Session` owns tables that say when they change (psygnal signals) and writes n
 
 A run. The worker calls `store.put(plane, prediction)`; the main thread then puts the proposal into its layer:
 
+>>> session.store.take(plane)                             # from now on it is what is corrected and saved
 >>> session.proposals.look(plane, seen)                   # strokes since we wrote; `seen` is read from the layer
 >>> write(session.proposals.compose(plane, prediction.labels))
 >>> session.queue.update(plane, state=TargetState.PROPOSED, score=score, run=session.generation)

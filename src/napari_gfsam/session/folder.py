@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -105,7 +106,7 @@ class SessionFolder:
         return sum(_size(path) for path in self.path.rglob("*"))
 
     def finish(self) -> None:
-        """Say that nobody wants to go on with it; its files stay until `remove`.
+        """Say that nobody wants to go on with it, unless a process does just that; its files stay until `remove`.
 
         Raises
         ------
@@ -114,14 +115,19 @@ class SessionFolder:
         """
         from napari_gfsam.io.writers import write_text
 
-        write_text(self.path / FINISHED, "")
+        if not self.in_use:
+            write_text(self.path / FINISHED, "")
 
     def close(self) -> None:
-        """Let go of it: it can be gone on with later. One that holds no work is deleted."""
-        if self.holds_work:
-            (self.path / ALIVE).unlink(missing_ok=True)
-        else:
-            self.remove()
+        """Let go of it: it can be gone on with later. One that holds no work is deleted.
+
+        One that cannot be reached stays in use until this process ends.
+        """
+        with suppress(OSError):
+            if self.holds_work:
+                (self.path / ALIVE).unlink(missing_ok=True)
+            else:
+                self.remove()
 
     def remove(self) -> None:
         """Delete it with all that is in it; what cannot be deleted stays."""
@@ -131,6 +137,7 @@ class SessionFolder:
         from napari_gfsam.io.writers import write_json
 
         write_json(self.path / ALIVE, {"pid": os.getpid(), "started": _started(os.getpid())})
+        (self.path / FINISHED).unlink(missing_ok=True)
 
 
 def default_root() -> Path:
@@ -200,9 +207,8 @@ def _started(pid: int) -> float | None:
 def _runs(alive: Path) -> bool:
     try:
         data: Any = json.loads(alive.read_text(encoding="utf-8"))
-        pid, started = int(data["pid"]), float(data["started"])
-    except (OSError, ValueError, TypeError, KeyError):
+        started, found = float(data["started"]), _started(int(data["pid"]))
+    except (OSError, ValueError, TypeError, KeyError, OverflowError, RecursionError):
         return False
-    found = _started(pid)
     # Numbers of processes are used again; a start a second apart is another process.
     return found is not None and (found < 0 or abs(found - started) < 1)

@@ -67,7 +67,7 @@ def _glance(folder: SessionFolder) -> Offer | None:
         states = [found["target"]["state"] for found in data["targets"]]
         when = datetime.fromtimestamp(data["saved_at"])
         references = len(data["references"])
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise SessionError(f"{path} is damaged, so its work is not offered ({type(error).__name__}).") from error
     accepted = states.count(TargetState.ACCEPTED.value)
     return Offer(folder, len(states), accepted, when) if states or references else None

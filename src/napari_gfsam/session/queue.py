@@ -24,6 +24,9 @@ class ReviewQueue:
 
     `changed` carries the plane that changed, or ``None`` when several changed, came or went; `current_changed` the
     plane under review, or ``None``.
+
+    Targets that a run is still to reach show as waiting or running; how they stand apart from that (`beneath`) goes on
+    to change with what a person does, and shows again if the run ends before it reaches them.
     """
 
     changed = Signal(object)
@@ -31,6 +34,7 @@ class ReviewQueue:
 
     def __init__(self) -> None:
         self._targets: dict[PlaneKey, Target] = {}
+        self._under_way: dict[PlaneKey, TargetState] = {}
         self._current: PlaneKey | None = None
 
     def __len__(self) -> int:
@@ -39,7 +43,7 @@ class ReviewQueue:
 
     def __iter__(self) -> Iterator[Target]:
         """Walk the targets in order of arrival."""
-        return iter(tuple(self._targets.values()))
+        return iter([self._shown(target) for target in tuple(self._targets.values())])
 
     def __contains__(self, plane: PlaneKey) -> bool:
         """Tell whether a plane is in the queue."""
@@ -47,12 +51,45 @@ class ReviewQueue:
 
     def get(self, plane: PlaneKey) -> Target | None:
         """Return a target; safe from any thread."""
+        target = self._targets.get(plane)
+        return None if target is None else self._shown(target)
+
+    def beneath(self, plane: PlaneKey) -> Target | None:
+        """Return a target as it stands apart from a run that is still to reach it."""
         return self._targets.get(plane)
 
     def is_accepted(self, plane: PlaneKey) -> bool:
         """Tell whether a plane was accepted; safe from any thread."""
-        target = self._targets.get(plane)
+        target = self.get(plane)
         return target is not None and target.state == TargetState.ACCEPTED
+
+    def begin(self, targets: Iterable[Target]) -> None:
+        """Let a run be on its way to targets; those that are new are added, the others stay as they are beneath."""
+        begun = {target.plane: target for target in targets}
+        for plane, target in begun.items():
+            self._targets.setdefault(plane, target)
+        self._under_way = dict.fromkeys(begun, TargetState.WAITING)
+        self.changed.emit(None)
+
+    def run_at(self, plane: PlaneKey) -> None:
+        """Say that the run is at a target now; nothing is done if it is on its way to it no more."""
+        if self._under_way.get(plane) == TargetState.WAITING:
+            self._under_way[plane] = TargetState.RUNNING
+            self.changed.emit(plane)
+
+    def reached(self, plane: PlaneKey, **changes: Any) -> None:
+        """Say that the run is done with a target, and change named fields of it."""
+        self._under_way.pop(plane, None)
+        target = self._targets.get(plane)
+        if target is not None:
+            self._targets[plane] = replace(target, **changes)
+            self.changed.emit(plane)
+
+    def end(self) -> None:
+        """Say that there is no run any more."""
+        if self._under_way:
+            self._under_way = {}
+            self.changed.emit(None)
 
     def put(self, targets: Iterable[Target]) -> None:
         """Add targets; one whose plane is there already takes its place. One signal, however many."""
@@ -77,6 +114,8 @@ class ReviewQueue:
         gone = [plane for plane in planes if self._targets.pop(plane, None) is not None]
         if self._current in gone:
             self.current = None
+        for plane in gone:
+            self._under_way.pop(plane, None)
         if gone:
             self.changed.emit(None)
 
@@ -142,9 +181,13 @@ class ReviewQueue:
 
     def restore(self, targets: Iterable[Target], current: PlaneKey | None) -> None:
         """Put other targets in the place of all."""
-        self._targets = {target.plane: target for target in targets}
+        self._targets, self._under_way = {target.plane: target for target in targets}, {}
         self.current = current if current in self._targets else None
         self.changed.emit(None)
+
+    def _shown(self, target: Target) -> Target:
+        state = self._under_way.get(target.plane)
+        return target if state is None else replace(target, state=state)
 
     def _step(self, plane: PlaneKey | None, *, forward: bool) -> PlaneKey | None:
         rank = {key: place for place, key in enumerate(self._targets)}
@@ -153,7 +196,7 @@ class ReviewQueue:
             return None
         if plane not in self._targets:
             return order[0 if forward else -1][1]
-        here = (_rank(self._targets[plane], rank), plane)
+        here = (_rank(self._shown(self._targets[plane]), rank), plane)
         place = bisect_left(order, here)
         there = place < len(order) and order[place] == here
         found = order[(place + there if forward else place - 1) % len(order)][1]

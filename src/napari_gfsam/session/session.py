@@ -284,7 +284,7 @@ class Session:
         written = self.accepted.packed(plane)
         file, decisions = self.store.saved(plane) or ("", ())
         return SavedTarget(
-            target=target,
+            target=self.queue.beneath(plane) or target,
             merged=keep(merged) if merged else "",
             paint=keep(paint) if paint else "",
             labels=self._labels.get(plane, ""),

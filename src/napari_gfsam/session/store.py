@@ -83,6 +83,7 @@ class PredictionStore:
         self._memory_bytes = memory_bytes
         self._capacity_bytes = capacity_bytes
         self._entries: dict[PlaneKey, Entry] = {}
+        self._put: dict[PlaneKey, Version] = {}
         self._recent: OrderedDict[Version, None] = OrderedDict()
         self._waiting: dict[str, AnyPrediction] = {}
         self._sizes: dict[str, int] = {}
@@ -124,7 +125,9 @@ class PredictionStore:
         self.changed.emit()
 
     def put(self, plane: PlaneKey, prediction: AnyPrediction) -> None:
-        """Take in the answer of a run and write it; the one before it can be had back by `swap`.
+        """Write the answer of a run, which counts once `take` is called; what was put before and not taken goes.
+
+        Until then all else is about the answer that the window shows: it is corrected and saved meanwhile.
 
         Raises
         ------
@@ -135,13 +138,30 @@ class PredictionStore:
         with self._writing:  # until the file is known: a sweep would take it
             self._write(version.file, prediction)
             with self._lock:
-                old = self._entries.pop(plane, None)
-                self._entries[plane] = Entry(version, old.now if old else None)
-                for replaced in old.versions if old else ():
-                    self._let_go(replaced)
+                self.refuse(plane)
+                self._put[plane] = version
                 self._remember(version, prediction)
-                self._fit_disk()
+
+    def take(self, plane: PlaneKey) -> bool:
+        """Let what was put count; the answer before it can be had back by `swap`. Tell whether there was anything."""
+        with self._lock:
+            version = self._put.pop(plane, None)
+            if version is None:
+                return False
+            old = self._entries.pop(plane, None)
+            self._entries[plane] = Entry(version, old.now if old else None)
+            for replaced in old.versions if old else ():
+                self._let_go(replaced)
+            self._fit_disk()
         self.changed.emit()
+        return True
+
+    def refuse(self, plane: PlaneKey) -> None:
+        """Delete what was put and not taken, if there is any."""
+        with self._lock:
+            version = self._put.pop(plane, None)
+            if version is not None:
+                self._delete(version)
 
     def correct(self, plane: PlaneKey, prediction: AnyPrediction) -> None:
         """Take in a corrected prediction, or another reading, in memory; nothing is done if the plane has none."""
@@ -158,11 +178,10 @@ class PredictionStore:
         entry = self._entries.get(plane)
         return entry is not None and entry.now.decided
 
-    def decided(self, plane: PlaneKey, *, before: bool = False) -> object:
-        """Return what a person decided, to be compared with a later answer; of the run before if so asked."""
+    def decided(self, plane: PlaneKey) -> object:
+        """Return what a person decided about a plane's prediction, to be compared with a later answer."""
         entry = self._entries.get(plane)
-        version = None if entry is None else entry.before if before else entry.now
-        return None if version is None else (version.decisions, version.read_otherwise)
+        return None if entry is None else (entry.now.decisions, entry.now.read_otherwise)
 
     def is_read_otherwise(self, plane: PlaneKey) -> bool:
         """Tell whether a person chose another reading of a plane than the run did."""
@@ -212,6 +231,7 @@ class PredictionStore:
         """Forget planes and delete their files."""
         with self._lock:
             for plane in planes:
+                self.refuse(plane)
                 entry = self._entries.pop(plane, None)
                 for version in entry.versions if entry else ():
                     self._delete(version)
@@ -219,7 +239,7 @@ class PredictionStore:
 
     def clear(self) -> None:
         """Forget everything and delete all files."""
-        self.drop(tuple(self._entries))
+        self.drop((*self._entries, *self._put))
 
     def saved(self, plane: PlaneKey) -> tuple[str, tuple[DecisionRecord, ...]] | None:
         """Return what a description names: the file, which `flush` writes if it is not there, and the decisions."""
@@ -285,7 +305,8 @@ class PredictionStore:
                 self._let_go(version)
 
     def _files(self) -> Iterator[str]:
-        return (version.file for entry in self._entries.values() for version in entry.versions)
+        yield from (version.file for entry in self._entries.values() for version in entry.versions)
+        yield from (version.file for version in self._put.values())
 
     def _write(self, file: str, prediction: AnyPrediction) -> None:
         path = self._folder() / file

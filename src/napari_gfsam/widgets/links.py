@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from napari.utils.notifications import show_error
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -30,10 +32,15 @@ class Links:
         self._made.append((signal, receiver))
 
     def close(self, *_: object) -> None:
-        """Cut all, then save and close the desk; harmless twice."""
+        """Cut all, then save and close the desk; harmless twice. What fails then is told by napari."""
         if self.closed:
             return
         self.closed = True
         for signal, receiver in self._made:
             signal.disconnect(receiver)
+        self._desk.problem.connect(_tell)
         self._desk.close()
+
+
+def _tell(sentence: str) -> None:
+    show_error(f"While GF-SAM closed: {sentence}")

@@ -183,7 +183,7 @@ def _columns() -> tuple[Column[Target], ...]:
 def _name_state(entry: Target) -> str:
     """Return how certain a proposal is, or the state of a target that is none."""
     if entry.state is TargetState.PROPOSED:
-        return "empty" if entry.note else f"{entry.score:.0%}"
+        return "empty" if entry.note and not entry.score else f"{entry.score:.0%}"
     return f"skipped {entry.score:.0%}" if entry.state is TargetState.SKIPPED else entry.state.value
 
 
