@@ -131,7 +131,8 @@ class Desk:
         self.clusters.clicked.connect(self.guarded(self.correcting.toggle_cluster))
         for follower in FOLLOWERS:  # of a dock that was closed; made anew for the next target
             self.ours.remove(follower)
-        for layer in our_layers(self.viewer):
+        self.sheets.adopted.connect(self._on_our_layer)
+        for layer in filter(self.sheets.is_in_use, our_layers(self.viewer)):
             self._on_our_layer(layer)
         bind(self.viewer, {name: self.actions[name] for name in ANYWHERE})
         self.viewer.layers.events.inserted.connect(self._on_layers)
