@@ -53,6 +53,20 @@ def test_a_cluster_goes_and_comes_back(reviewed):
     assert at.problems == []
 
 
+def test_undo_brings_back_what_was_shown_even_if_it_was_smoothed(reviewed):
+    at = reviewed
+    smoothed = at.prediction.labels.copy()
+    smoothed[:, : np.nonzero(smoothed)[1].mean().astype(int)] = 0
+    at.desk.sheets.show_answer(at.current, smoothed)
+    at.desk.correcting.toggle_cluster(at.cluster_on())
+    corrected = at.proposal(at.current)
+    assert np.array_equal(corrected, at.prediction.labels)
+    at.press("undo")
+    assert np.array_equal(at.proposal(at.current), smoothed)
+    at.press("redo")
+    assert np.array_equal(at.proposal(at.current), corrected)
+
+
 def test_strokes_survive_every_decision_and_are_undone_in_order(reviewed):
     at = reviewed
     layer = at.desk.ours.find(Role.PROPOSAL, at.current.source)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from napari_gfsam.core.config import GFSAMConfig
     from napari_gfsam.io.records import DecisionRecord
     from napari_gfsam.session import Session
+    from napari_gfsam.session.packing import PackedPlane
     from napari_gfsam.session.painting import Stroke
     from napari_gfsam.session.types import PlaneKey
     from napari_gfsam.workers import JobRunner
@@ -229,11 +230,23 @@ class Correcting:
             after = change(before)
         except ValueError as error:  # whose message is a sentence
             raise CorrectionError(str(error)) from error
+        undo = self._restoring(plane, before)
         self._show_corrected(plane, after)
-        do, undo = (partial(self._restore, plane, made.settings, made.decisions) for made in (after, before))
-        self._session.history.push(Command(title, do, undo, subject=plane))
+        do = self._restoring(plane, after)
+        self._session.history.push(Command(title, do, undo, plane, bytes_held((do.args, undo.args))))
 
-    def _restore(self, plane: PlaneKey, settings: GFSAMConfig, decisions: tuple[DecisionRecord, ...]) -> None:
+    def _restoring(self, plane: PlaneKey, prediction: AnyPrediction) -> partial[None]:
+        """Return what brings back a prediction, and the answer that is shown now: smoothing may have changed that."""
+        shown, _ = self._session.proposals.packed(plane) or (None, None)
+        return partial(self._restore, plane, prediction.settings, prediction.decisions, shown)
+
+    def _restore(
+        self,
+        plane: PlaneKey,
+        settings: GFSAMConfig,
+        decisions: tuple[DecisionRecord, ...],
+        shown: PackedPlane | None,
+    ) -> None:
         prediction = self._session.store.get(plane)
         if prediction is None:
             self._session.history.forget(plane)
@@ -244,7 +257,7 @@ class Correcting:
         source = self._sources.get(plane.source)
         if source is not None:
             prediction = prediction.over(partial(source.read, plane))
-        self._show_corrected(plane, prediction.decided(decisions))
+        self._show_corrected(plane, prediction.decided(decisions), shown)
 
     def _paint(self, strokes: Mapping[PlaneKey, Stroke], *, back: bool) -> None:
         """Do strokes again, or take them back, on planes that are still there."""
@@ -257,10 +270,10 @@ class Correcting:
             self._sheets.show_answer(plane, draw=False)
         self._sheets.draw(Role.PROPOSAL, known)
 
-    def _show_corrected(self, plane: PlaneKey, prediction: AnyPrediction) -> None:
+    def _show_corrected(self, plane: PlaneKey, prediction: AnyPrediction, shown: PackedPlane | None = None) -> None:
         known = self._session.store.get(plane)
         self._session.store.correct(plane, prediction)
-        self._sheets.show_answer(plane, prediction.labels)
+        self._sheets.show_answer(plane, prediction.labels if shown is None else shown.unpack())
         clusters = known is None or _masks(known) != _masks(prediction)
         deque(self._following(plane, prediction, clusters=clusters), maxlen=0)
         self.shown.emit(plane)
