@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from psygnal import Signal
 from napari_gfsam.bridge.ours import Role
 from napari_gfsam.bridge.proposals import object_at, read_plane, write_plane
 from napari_gfsam.core.types import ACCEPTED, Status
+from napari_gfsam.sentences import is_expected, sentence_of
 from napari_gfsam.session import painting
 from napari_gfsam.session.history import Command
 from napari_gfsam.session.sizes import bytes_held
@@ -37,6 +39,8 @@ if TYPE_CHECKING:
 #: What the reading is called that the run chose.
 AS_FOUND = "as found"
 NO_ROOM = "What correcting this target needs had to make room on the disk; run it again."
+NOT_OPEN = "The picture of this target was taken out of the window; choose the target in the list again."
+FORGOTTEN = "What you did there can no longer be taken back or done again."
 
 
 class CorrectionError(ValueError):
@@ -225,6 +229,8 @@ class Correcting:
 
     def _decide(self, title: str, change: Callable[[AnyPrediction], AnyPrediction]) -> None:
         plane, before = self._plane(), self._required()
+        if not self._sources.is_open(plane):
+            raise CorrectionError(NOT_OPEN)
         self.take_strokes()
         try:
             after = change(before)
@@ -247,24 +253,39 @@ class Correcting:
         decisions: tuple[DecisionRecord, ...],
         shown: PackedPlane | None,
     ) -> None:
-        prediction = self._session.store.get(plane)
-        if prediction is None:
+        with self._or_forget(plane):
+            prediction = self._session.store.get(plane)
+            if prediction is None:
+                raise CorrectionError(NO_ROOM)
+            if prediction.settings != settings:
+                prediction = prediction.read_as(settings)
+            self.bring(plane)
+            source = self._sources.get(plane.source)
+            if source is not None:
+                prediction = prediction.over(partial(source.read, plane))
+            self._show_corrected(plane, prediction.decided(decisions), shown)
+
+    @contextmanager
+    def _or_forget(self, plane: PlaneKey) -> Iterator[None]:
+        """Forget the steps on a target that cannot be taken back: earlier ones would never be reached."""
+        try:
+            yield
+        except (ValueError, OSError) as error:
+            if not is_expected(error):
+                raise
             self._session.history.forget(plane)
-            raise CorrectionError(NO_ROOM)
-        if prediction.settings != settings:
-            prediction = prediction.read_as(settings)
-        self.bring(plane)
-        source = self._sources.get(plane.source)
-        if source is not None:
-            prediction = prediction.over(partial(source.read, plane))
-        self._show_corrected(plane, prediction.decided(decisions), shown)
+            if isinstance(error, CorrectionError):
+                raise
+            raise CorrectionError(f"{sentence_of(error)} {FORGOTTEN}") from error
 
     def _paint(self, strokes: Mapping[PlaneKey, Stroke], *, back: bool) -> None:
         """Do strokes again, or take them back, on planes that are still there."""
         known = {plane: paint for plane in strokes if (paint := self._session.proposals.paint(plane)) is not None}
         queued = [plane for plane in known if plane in self._session.queue]
         if queued:
-            self.bring(min(queued, key=lambda plane: plane != self._session.queue.current))
+            first = min(queued, key=lambda plane: plane != self._session.queue.current)
+            with self._or_forget(first):
+                self.bring(first)
         for plane, paint in known.items():
             self._session.proposals.set_paint(plane, painting.with_stroke(paint, strokes[plane], back=back))
             self._sheets.show_answer(plane, draw=False)
