@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from napari_gfsam.api import Alternative
 from napari_gfsam.bridge.ours import Role
 from napari_gfsam.session.types import TargetState
 from tests.controller.hands import RUN_MILLISECONDS, picture
@@ -236,6 +239,31 @@ def test_readings_of_one_target_are_not_shown_on_another(stacked):
     assert at.problems == []
     at.press("next")
     assert at.prediction is before
+
+
+def test_as_found_is_the_reading_of_the_run_after_others_were_looked_for_elsewhere(stacked, monkeypatch):
+    at = stacked
+
+    def alternatives(self):
+        return (Alternative("part", replace(self, settings=self.settings.with_settings(components="strong"))),)
+
+    monkeypatch.setattr(type(at.prediction), "alternatives", alternatives)
+    told, found = [], at.prediction.settings
+    at.desk.correcting.reading_changed.connect(lambda *words: told.append(words))
+
+    def show_next():
+        at.press("alternatives")
+        wait_for_reading(at)
+        return told[-1]
+
+    assert show_next() == ("part", "2 of 2")
+    at.press("next")
+    assert show_next() == ("part", "2 of 2")
+    at.press("previous")
+    assert at.prediction.settings != found
+    assert show_next() == ("as found", "1 of 2")
+    assert at.prediction.settings == found
+    assert show_next() == ("part", "2 of 2")
 
 
 def test_readings_that_cannot_be_made_are_told(reviewed, monkeypatch):

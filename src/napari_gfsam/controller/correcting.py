@@ -21,7 +21,6 @@ from napari_gfsam.session.sizes import bytes_held
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 
-    from napari_gfsam.api import Alternative
     from napari_gfsam.api.tiles.prediction import AnyPrediction
     from napari_gfsam.bridge.clusters import ClusterId, ClustersLayer
     from napari_gfsam.bridge.prompts import PointId, PromptsLayer
@@ -171,20 +170,22 @@ class Correcting:
         They are made on a thread when they are first asked for: that may decode prompts in new places.
         """
         plane, prediction = self._plane(), self._required()
-        if self._readings_of == plane and prediction.settings in self._readings.values():
+        as_run = self._session.store.as_run(plane)
+        known = self._readings_of == plane and as_run in (None, self._readings.get(AS_FOUND))
+        if known and prediction.settings in self._readings.values():
             self._show_next_reading(prediction)
         elif not self._jobs.running:
             self._readings, self._readings_of = {}, plane
             self.reading_changed.emit("looking for other readings", "")
-            self._jobs.start(_read(prediction))
+            self._jobs.start(_read(prediction, as_run or prediction.settings))
 
-    def _on_readings(self, found: tuple[Alternative, ...]) -> None:
+    def _on_readings(self, found: dict[str, GFSAMConfig]) -> None:
         prediction = self.prediction
         plane = self._session.queue.current
         if prediction is None or plane is None or plane != self._readings_of or not self._sources.is_open(plane):
             self._readings_of = None
             return
-        self._readings = {AS_FOUND: prediction.settings} | {other.name: other.prediction.settings for other in found}
+        self._readings = found
         self._show_next_reading(prediction)
 
     def _on_no_readings(self, sentence: str) -> None:
@@ -194,10 +195,10 @@ class Correcting:
 
     def _show_next_reading(self, prediction: AnyPrediction) -> None:
         names, known = list(self._readings), list(self._readings.values())
-        if len(known) == 1:
+        if known == [prediction.settings]:
             self.reading_changed.emit("all other readings look the same", "")
             return
-        place = (known.index(prediction.settings) + 1) % len(known)
+        place = (known.index(prediction.settings) + 1) % len(known) if prediction.settings in known else 0
         self._decide(f"show the reading “{names[place]}”", lambda now: now.read_as(known[place]))
         self.reading_changed.emit(names[place], f"{place + 1} of {len(known)}")
 
@@ -326,10 +327,12 @@ class Correcting:
         return prediction
 
 
-def _read(prediction: AnyPrediction) -> Generator[None, None, tuple[Alternative, ...]]:
+def _read(prediction: AnyPrediction, as_run: GFSAMConfig) -> Generator[None, None, dict[str, GFSAMConfig]]:
+    """Return the readings of a picture by name: that of the run, and others that look different."""
     yield
     try:
-        return prediction.alternatives()
+        found = prediction if prediction.settings == as_run else prediction.read_as(as_run)
+        return {AS_FOUND: as_run} | {other.name: other.prediction.settings for other in found.alternatives()}
     except ValueError as error:  # whose message is a sentence
         raise CorrectionError(str(error)) from error
 
