@@ -145,6 +145,7 @@ class Desk:
         self.arriving.cancel()
         self.slices.finish()
         self.stacks.close()
+        self.overlays.close()
         self.filling.close()
         self.references.strokes.close()
         self.thumbnails.close()
