@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from napari_gfsam.api import Alternative
 from napari_gfsam.bridge.ours import Role
 from napari_gfsam.session.types import TargetState
 from tests.controller.hands import RUN_MILLISECONDS, picture
@@ -51,6 +54,20 @@ def test_a_cluster_goes_and_comes_back(reviewed):
     at.press("redo")
     assert np.array_equal(at.proposal(at.current), without)
     assert at.problems == []
+
+
+def test_undo_brings_back_what_was_shown_even_if_it_was_smoothed(reviewed):
+    at = reviewed
+    smoothed = at.prediction.labels.copy()
+    smoothed[:, : np.nonzero(smoothed)[1].mean().astype(int)] = 0
+    at.desk.sheets.show_answer(at.current, smoothed)
+    at.desk.correcting.toggle_cluster(at.cluster_on())
+    corrected = at.proposal(at.current)
+    assert np.array_equal(corrected, at.prediction.labels)
+    at.press("undo")
+    assert np.array_equal(at.proposal(at.current), smoothed)
+    at.press("redo")
+    assert np.array_equal(at.proposal(at.current), corrected)
 
 
 def test_strokes_survive_every_decision_and_are_undone_in_order(reviewed):
@@ -145,6 +162,18 @@ def test_points_at_the_pointer_take_the_class_of_the_brush(at):
     assert at.prediction.decisions == ()
 
 
+def test_a_class_that_is_newer_than_the_run_is_not_taken_for_another(reviewed):
+    at = reviewed
+    at.desk.session.classes.add("debris")
+    at.desk.ours.find(Role.PROPOSAL, at.current.source).selected_label = 2
+    at.at_point(30, 130)
+    at.press("add_positive")
+    at.desk.guarded(at.desk.correcting.move_cluster)(at.cluster_on(), 2)
+    said = "This target was not searched for “debris”; run again to search for it, or choose another class."
+    assert at.problems == [said] * 2
+    assert at.prediction.decisions == ()
+
+
 def test_a_cluster_moves_to_another_class_and_back(at):
     pixels, labels = picture(1)
     two = labels.copy()
@@ -222,6 +251,31 @@ def test_readings_of_one_target_are_not_shown_on_another(stacked):
     assert at.problems == []
     at.press("next")
     assert at.prediction is before
+
+
+def test_as_found_is_the_reading_of_the_run_after_others_were_looked_for_elsewhere(stacked, monkeypatch):
+    at = stacked
+
+    def alternatives(self):
+        return (Alternative("part", replace(self, settings=self.settings.with_settings(components="strong"))),)
+
+    monkeypatch.setattr(type(at.prediction), "alternatives", alternatives)
+    told, found = [], at.prediction.settings
+    at.desk.correcting.reading_changed.connect(lambda *words: told.append(words))
+
+    def show_next():
+        at.press("alternatives")
+        wait_for_reading(at)
+        return told[-1]
+
+    assert show_next() == ("part", "2 of 2")
+    at.press("next")
+    assert show_next() == ("part", "2 of 2")
+    at.press("previous")
+    assert at.prediction.settings != found
+    assert show_next() == ("as found", "1 of 2")
+    assert at.prediction.settings == found
+    assert show_next() == ("part", "2 of 2")
 
 
 def test_readings_that_cannot_be_made_are_told(reviewed, monkeypatch):

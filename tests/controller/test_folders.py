@@ -188,6 +188,45 @@ def test_a_file_that_has_another_size_by_now_is_run_again(painted, folder):
     assert len(at.problems) == 2
 
 
+def test_undo_is_not_stuck_behind_a_file_that_is_gone(painted, folder):
+    at = painted
+    at.run()
+    first = at.current
+    at.desk.correcting.toggle_cluster(at.cluster_on())
+    at.press("next")
+    gone = at.target(at.current).title
+    at.desk.correcting.toggle_cluster(at.cluster_on())
+    at.press("accept")
+    at.desk.review.go_to(first)
+    (folder / gone).unlink()
+    at.press("undo")
+    assert (at.states()[gone], at.problems) == (PROPOSED, [])
+    at.press("undo")
+    (said,) = at.problems
+    assert gone in said
+    assert said.endswith("What you did there can no longer be taken back or done again.")
+    at.press("undo")
+    assert at.current == first
+    assert (at.prediction.decisions, len(at.problems)) == ((), 1)
+
+
+def test_a_file_that_was_taken_out_of_the_window_is_not_corrected_unseen(painted):
+    at = painted
+    at.run()
+    before, cluster = at.prediction, at.cluster_on()
+    at.viewer.layers.remove(at.viewer.layers[at.target(at.current).title])
+    at.desk.tidy()
+    at.desk.guarded(at.desk.correcting.toggle_cluster)(cluster)
+    assert at.problems == [
+        "The picture of this target was taken out of the window; choose the target in the list again."
+    ]
+    assert at.prediction is before
+    assert not at.desk.session.history.can_undo
+    at.desk.review.go_to(at.current)
+    at.desk.correcting.toggle_cluster(cluster)
+    assert at.desk.session.history.can_undo
+
+
 def test_a_corrected_file_is_one_more_reference(painted):
     at = painted
     at.run()

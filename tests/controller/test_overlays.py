@@ -53,9 +53,46 @@ def test_single_objects_are_those_that_a_correction_leaves(stacked):
     before = np.unique(at.current.take(layer.data))
     at.desk.correcting.toggle_cluster(at.cluster_on())
     assert np.array_equal(at.current.take(layer.data) > 0, at.proposal(at.current) > 0)
-    assert set(layer.features.columns) == {"index", "class", "cluster", "score"}
+    assert set(layer.features.columns) == {"index", "class", "class_id", "cluster", "score"}
     at.press("undo")
     assert len(np.unique(at.current.take(layer.data))) == len(before)
+
+
+@pytest.mark.parametrize("by_eye", [True, False])
+def test_what_was_hidden_by_the_eye_is_made_anew_when_it_is_seen_again(stacked, by_eye):
+    at = stacked
+    names = {"confidence": Role.CONFIDENCE, "similarity": Role.SIMILARITY, "instances": Role.INSTANCES}
+    for name in names:
+        at.desk.overlays.show(name, True)
+    layers = {name: at.desk.ours.find(role, at.current.source) for name, role in names.items()}
+    for layer in layers.values():
+        layer.visible = False
+    at.desk.correcting.toggle_cluster(at.cluster_on())
+    at.press("next")
+    at.press("previous")
+    for name, layer in layers.items():
+        if by_eye:
+            layer.visible = True
+        else:
+            at.desk.overlays.show(name, True)
+    assert at.desk.overlays.shown() == set(ROLES)
+    assert np.array_equal(layers["confidence"].data.squeeze(), at.prediction.confidence)
+    assert np.array_equal(at.current.take(layers["instances"].data) > 0, at.proposal(at.current) > 0)
+
+
+def test_a_class_that_is_renamed_keeps_the_numbers_of_its_objects(stacked):
+    at = stacked
+    at.desk.overlays.show("instances", True)
+    at.qtbot.waitUntil(lambda: not at.desk.stacks.busy, timeout=30_000)
+    layer = at.desk.ours.find(Role.INSTANCES, at.current.source)
+    before = layer.data.copy()
+    at.desk.session.classes.rename(1, "nucleus")
+    assert set(layer.features["class"]) == {"nucleus"}
+    at.press("next")
+    at.press("previous")
+    at.qtbot.waitUntil(lambda: not at.desk.stacks.busy, timeout=30_000)
+    assert np.array_equal(layer.data, before)
+    assert set(layer.features["class"]) == {"nucleus"}
 
 
 def test_overlays_deleted_by_hand_come_back_when_asked_for(stacked):

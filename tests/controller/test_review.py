@@ -259,6 +259,29 @@ def test_accepted_labels_that_a_person_deletes_are_reviewed_again(stacked):
     assert list(at.states().values()).count(ACCEPTED) == 1
 
 
+def test_accepts_into_labels_that_a_person_deletes_are_forgotten(at):
+    at.two_pictures(2)
+    at.run()
+    assert at.desk.review.accept_above(0.0) == 2
+    deleted = at.current
+    at.desk.correcting.toggle_cluster(at.cluster_on())
+    at.desk.review.accept(stay=True)
+    at.viewer.layers.remove(at.desk.ours.find(Role.ACCEPTED, deleted.source))
+    at.desk.tidy()
+    (other,) = (target.plane for target in at.queue if target.plane != deleted)
+    at.press("undo")
+    assert (at.target(deleted).state, at.target(other).state) == (PROPOSED, ACCEPTED)
+    assert at.prediction.decisions == ()
+    at.press("undo")
+    assert (at.target(deleted).state, at.target(other).state) == (PROPOSED, PROPOSED)
+    assert at.desk.ours.find(Role.ACCEPTED, deleted.source) is None
+    assert not at.desk.session.history.can_undo
+    at.desk.review.go_to(deleted)
+    at.press("accept")
+    assert np.array_equal(at.accepted(deleted), at.proposal(deleted))
+    assert at.problems == []
+
+
 def test_a_window_that_closes_deletes_nothing_of_the_work(stacked):
     at = stacked
     at.desk.review.accept_above(0.0)

@@ -377,6 +377,36 @@ def test_a_dock_that_was_closed_goes_on_with_the_layers_that_are_there(at, qtbot
     before["references"][0][-1][0][0] = 1
     assert state(again) == before
     assert image in again.viewer.layers
+    stroke(again.ours(Role.PROPOSAL, image), [3], [0], [0], values=1)
+    assert again.desk.session.history.undo_title == "paint"
+    again.close()
+
+
+@pytest.mark.parametrize("fresh", [True, False])
+def test_without_going_on_the_proposals_that_are_there_become_the_persons_own(at, qtbot, tmp_path, fresh):
+    image, _ = at.painted_stack(2)
+    at.run()
+    old = at.ours(Role.PROPOSAL, image)
+    stroke(old, [1], [0], [0], values=1)
+    at.close()
+    kept = old.data.copy()
+    again = At(at.viewer, tmp_path / "sessions", qtbot)
+    again.desk.models.use_settings("quick")
+    if fresh:
+        again.desk.saving.offer()
+        again.desk.saving.start_fresh()
+        assert not is_ours(old)
+    again.viewer.dims.set_point(0, 0)
+    again.desk.references.new(image)
+    stroke(old, [1], [0], [1], values=1)
+    again.run()
+    assert (old.name, is_ours(old), old.visible) == ("cells · gfsam (earlier)", False, False)
+    kept[1, 0, 1] = 1
+    assert np.array_equal(old.data, kept)
+    assert len(again.desk.session.proposals.paint(again.current)) == 0
+    again.desk.correcting.toggle_cluster(again.cluster_on())
+    assert np.array_equal(again.proposal(again.current), again.prediction.labels)
+    assert again.problems == []
     again.close()
 
 

@@ -115,3 +115,13 @@ def test_commands_on_what_is_gone_are_forgotten():
     assert history.redo_title == "on None"
     assert history.undo() == "on b"
     assert not history.can_undo
+
+
+def test_a_command_on_several_things_is_forgotten_with_the_last_of_them():
+    history, subjects = History(), {"a", "b"}
+    history.push(Command("on both", list, list, subject=subjects))
+    history.forget("a")
+    assert (history.undo_title, subjects) == ("on both", {"b"})
+    history.undo()
+    history.forget("b")
+    assert not history.can_redo

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -76,6 +78,23 @@ def test_another_reading_stays_the_one_that_was_chosen(session):
     session.store.release()
     assert session.store.get(plane(0)).settings == other.settings != chosen.settings
     same(session.store.get(plane(0)), other)
+
+
+@pytest.mark.parametrize("settings", [None, {}, {"granularity": "of another version"}])
+def test_the_reading_of_the_run_is_known_in_another_process(session, segmenter, tmp_path, settings):
+    found = session.store.get(plane(0)).settings
+    correct(session, lambda now: now.read_as(now.settings.with_settings(granularity="union")))
+    saved = session.snapshot()
+    if settings is not None:
+        saved = replace(saved, targets=(replace(saved.targets[0], as_run=settings),))
+    session.write(saved)
+    session.close()
+    other = opened(segmenter, tmp_path)
+    other.restore(other.resume(latest_unfinished(tmp_path)))
+    assert other.store.get(plane(0)).settings != found
+    assert other.store.as_run(plane(0)) == (found if settings is None else None)
+    correct(other, lambda now: now.read_as(found))
+    assert other.store.is_read_otherwise(plane(0)) == (settings is not None)
 
 
 def test_files_that_nobody_needs_go_with_their_references(session, segmenter, painted_pair):

@@ -54,6 +54,11 @@ def mark(layer: Layer, role: str, *, uuid: str | None = None, **facts: Any) -> s
     return name
 
 
+def unmark(layer: Layer) -> None:
+    """Make a layer of ours the person's own."""
+    layer.metadata.pop(KEY, None)
+
+
 def is_ours(layer: Layer) -> bool:
     """Tell whether `mark` was called on this layer."""
     return bool(_mark_of(layer))

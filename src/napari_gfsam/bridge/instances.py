@@ -9,14 +9,16 @@ import numpy as np
 
 from napari_gfsam.bridge.align import aligned
 from napari_gfsam.bridge.clusters import ClusterTable
+from napari_gfsam.bridge.identity import our_layers
 from napari_gfsam.bridge.looks import class_names
 from napari_gfsam.bridge.ours import LOOKS, SUFFIX, Role
 from napari_gfsam.imaging.linking import adopted
 from napari_gfsam.imaging.objects import Pieces, pieces_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
+    from napari.components import ViewerModel
     from napari.layers import Labels, Layer
     from numpy.typing import NDArray
     from pandas import DataFrame
@@ -25,11 +27,11 @@ if TYPE_CHECKING:
     from napari_gfsam.bridge.align import Shape
     from napari_gfsam.bridge.ours import OurLayers
     from napari_gfsam.core.arrays import FloatArray, IntArray, LabelArray
-    from napari_gfsam.session.types import PlaneKey
+    from napari_gfsam.session.types import ClassRow, PlaneKey
 
 #: Columns of the features table; an object that no prompt made has cluster -1. Of an object in several planes, cluster
 #: and score are those of the plane that was looked at last.
-COLUMNS = {"index": "int64", "class": "object", "cluster": "int64", "score": "float64"}
+COLUMNS = {"index": "int64", "class": "object", "class_id": "int64", "cluster": "int64", "score": "float64"}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -136,7 +138,7 @@ def show_instances(
     found, clusters = objects
     layer = ours.find(Role.INSTANCES, plane.source) or _make(ours, over, plane.source, shape)
     pieces = Pieces(found.labels, found.class_id)
-    ids = _ids(layer, plane, pieces, near, class_names(ours.rows))
+    ids = _ids(layer, plane, pieces, near)
     gone = np.setdiff1d(np.unique(plane.take(layer.data)), ids)
     plane.put(layer.data, pieces.renumbered(ids))
     elsewhere = [np.unique(other.take(layer.data)) for other in near]
@@ -158,12 +160,21 @@ def finish_linked(layer: Labels, features: Iterable[DataFrame]) -> None:
     layer.refresh()
 
 
-def _ids(
-    layer: Labels, plane: PlaneKey, pieces: Pieces, near: Iterable[PlaneKey], names: dict[int, str]
-) -> NDArray[np.int64]:
-    classes = {name: class_id for class_id, name in names.items()}
+def show_class_names(viewer: ViewerModel, rows: Sequence[ClassRow]) -> None:
+    """Give the objects of all instances layers the names that their classes have now."""
+    for layer in our_layers(viewer, Role.INSTANCES):
+        names = _names(layer.features["class_id"], class_names(rows))
+        if names != list(layer.features["class"]):
+            layer.features = layer.features.assign(**{"class": names})
+
+
+def _names(class_id: Iterable[Any], names: dict[int, str]) -> list[str]:
+    return [names.get(int(value), str(value)) for value in class_id]
+
+
+def _ids(layer: Labels, plane: PlaneKey, pieces: Pieces, near: Iterable[PlaneKey]) -> NDArray[np.int64]:
     table = layer.features
-    class_of = {int(row): classes.get(str(name), 0) for row, name in zip(table["index"], table["class"], strict=True)}
+    class_of = {int(row): int(value) for row, value in zip(table["index"], table["class_id"], strict=True)}
     ids = adopted(pieces, [_known(other.take(layer.data), class_of) for other in (plane, *near)])
     new = np.flatnonzero(ids == 0)
     ids[new] = max(class_of, default=0) + 1 + np.arange(len(new))
@@ -198,7 +209,8 @@ def features_of(
     pairs = [None if clusters is None else clusters.id_of(int(value)) for value in found.cluster]
     columns = {
         "index": numbers,
-        "class": [names.get(int(value), str(value)) for value in found.class_id],
+        "class": _names(found.class_id, names),
+        "class_id": found.class_id,
         "cluster": [-1 if pair is None else pair[1] for pair in pairs],
         "score": np.round(found.score, 3),
     }

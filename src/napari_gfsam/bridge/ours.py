@@ -15,7 +15,7 @@ from psygnal import Signal
 
 from napari_gfsam.bridge.align import MEMORY_BYTES, labels_over, plane_array, shape_of, widened
 from napari_gfsam.bridge.anchors import Anchors, Place
-from napari_gfsam.bridge.identity import facts_of, find_layer, layer_id, mark, our_layers, role
+from napari_gfsam.bridge.identity import facts_of, find_layer, layer_id, mark, our_layers, role, unmark
 from napari_gfsam.bridge.looks import class_colormap, class_names, contour_of
 
 if TYPE_CHECKING:
@@ -250,6 +250,12 @@ class OurLayers:
         layer = self.find(wanted, source)
         if layer is not None:
             self.viewer.layers.remove(layer)
+
+    def release(self, layer: Layer) -> None:
+        """Make a layer of ours the person's own: it stays as it is, hidden and under another name."""
+        self._anchors.let_go(layer)
+        unmark(layer)
+        layer.name, layer.visible = f"{layer.name} (earlier)", False
 
     def set_classes(self, rows: Sequence[ClassRow]) -> None:
         """Give all layers of class ids, now and later, these names and colours."""

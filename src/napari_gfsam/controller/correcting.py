@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from psygnal import Signal
 from napari_gfsam.bridge.ours import Role
 from napari_gfsam.bridge.proposals import object_at, read_plane, write_plane
 from napari_gfsam.core.types import ACCEPTED, Status
+from napari_gfsam.sentences import is_expected, sentence_of
 from napari_gfsam.session import painting
 from napari_gfsam.session.history import Command
 from napari_gfsam.session.sizes import bytes_held
@@ -19,7 +21,6 @@ from napari_gfsam.session.sizes import bytes_held
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 
-    from napari_gfsam.api import Alternative
     from napari_gfsam.api.tiles.prediction import AnyPrediction
     from napari_gfsam.bridge.clusters import ClusterId, ClustersLayer
     from napari_gfsam.bridge.prompts import PointId, PromptsLayer
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from napari_gfsam.core.config import GFSAMConfig
     from napari_gfsam.io.records import DecisionRecord
     from napari_gfsam.session import Session
+    from napari_gfsam.session.packing import PackedPlane
     from napari_gfsam.session.painting import Stroke
     from napari_gfsam.session.types import PlaneKey
     from napari_gfsam.workers import JobRunner
@@ -36,6 +38,8 @@ if TYPE_CHECKING:
 #: What the reading is called that the run chose.
 AS_FOUND = "as found"
 NO_ROOM = "What correcting this target needs had to make room on the disk; run it again."
+NOT_OPEN = "The picture of this target was taken out of the window; choose the target in the list again."
+FORGOTTEN = "What you did there can no longer be taken back or done again."
 
 
 class CorrectionError(ValueError):
@@ -133,10 +137,12 @@ class Correcting:
     def move_cluster(self, cluster: ClusterId, to_class: int) -> None:
         """Give a cluster to another class."""
         class_id, number = cluster
+        self._check_searched(to_class)
         self._decide(f"move cluster {number}", lambda now: now.with_cluster_moved(class_id, number, to_class))
 
     def add_point(self, class_id: int, point_yx: tuple[float, float], *, positive: bool) -> None:
         """Add a point: "this belongs to the class", or "this does not"."""
+        self._check_searched(class_id)
         words = "add a point" if positive else "add a point that says “not this”"
         plane = self._plane()
         source = self._sources.get(plane.source)
@@ -166,20 +172,22 @@ class Correcting:
         They are made on a thread when they are first asked for: that may decode prompts in new places.
         """
         plane, prediction = self._plane(), self._required()
-        if self._readings_of == plane and prediction.settings in self._readings.values():
+        as_run = self._session.store.as_run(plane)
+        known = self._readings_of == plane and as_run in (None, self._readings.get(AS_FOUND))
+        if known and prediction.settings in self._readings.values():
             self._show_next_reading(prediction)
         elif not self._jobs.running:
             self._readings, self._readings_of = {}, plane
             self.reading_changed.emit("looking for other readings", "")
-            self._jobs.start(_read(prediction))
+            self._jobs.start(_read(prediction, as_run or prediction.settings))
 
-    def _on_readings(self, found: tuple[Alternative, ...]) -> None:
+    def _on_readings(self, found: dict[str, GFSAMConfig]) -> None:
         prediction = self.prediction
         plane = self._session.queue.current
         if prediction is None or plane is None or plane != self._readings_of or not self._sources.is_open(plane):
             self._readings_of = None
             return
-        self._readings = {AS_FOUND: prediction.settings} | {other.name: other.prediction.settings for other in found}
+        self._readings = found
         self._show_next_reading(prediction)
 
     def _on_no_readings(self, sentence: str) -> None:
@@ -189,10 +197,10 @@ class Correcting:
 
     def _show_next_reading(self, prediction: AnyPrediction) -> None:
         names, known = list(self._readings), list(self._readings.values())
-        if len(known) == 1:
+        if known == [prediction.settings]:
             self.reading_changed.emit("all other readings look the same", "")
             return
-        place = (known.index(prediction.settings) + 1) % len(known)
+        place = (known.index(prediction.settings) + 1) % len(known) if prediction.settings in known else 0
         self._decide(f"show the reading “{names[place]}”", lambda now: now.read_as(known[place]))
         self.reading_changed.emit(names[place], f"{place + 1} of {len(known)}")
 
@@ -224,43 +232,72 @@ class Correcting:
 
     def _decide(self, title: str, change: Callable[[AnyPrediction], AnyPrediction]) -> None:
         plane, before = self._plane(), self._required()
+        if not self._sources.is_open(plane):
+            raise CorrectionError(NOT_OPEN)
         self.take_strokes()
         try:
             after = change(before)
         except ValueError as error:  # whose message is a sentence
             raise CorrectionError(str(error)) from error
+        undo = self._restoring(plane, before)
         self._show_corrected(plane, after)
-        do, undo = (partial(self._restore, plane, made.settings, made.decisions) for made in (after, before))
-        self._session.history.push(Command(title, do, undo, subject=plane))
+        do = self._restoring(plane, after)
+        self._session.history.push(Command(title, do, undo, plane, bytes_held((do.args, undo.args))))
 
-    def _restore(self, plane: PlaneKey, settings: GFSAMConfig, decisions: tuple[DecisionRecord, ...]) -> None:
-        prediction = self._session.store.get(plane)
-        if prediction is None:
+    def _restoring(self, plane: PlaneKey, prediction: AnyPrediction) -> partial[None]:
+        """Return what brings back a prediction, and the answer that is shown now: smoothing may have changed that."""
+        shown, _ = self._session.proposals.packed(plane) or (None, None)
+        return partial(self._restore, plane, prediction.settings, prediction.decisions, shown)
+
+    def _restore(
+        self,
+        plane: PlaneKey,
+        settings: GFSAMConfig,
+        decisions: tuple[DecisionRecord, ...],
+        shown: PackedPlane | None,
+    ) -> None:
+        with self._or_forget(plane):
+            prediction = self._session.store.get(plane)
+            if prediction is None:
+                raise CorrectionError(NO_ROOM)
+            if prediction.settings != settings:
+                prediction = prediction.read_as(settings)
+            self.bring(plane)
+            source = self._sources.get(plane.source)
+            if source is not None:
+                prediction = prediction.over(partial(source.read, plane))
+            self._show_corrected(plane, prediction.decided(decisions), shown)
+
+    @contextmanager
+    def _or_forget(self, plane: PlaneKey) -> Iterator[None]:
+        """Forget the steps on a target that cannot be taken back: earlier ones would never be reached."""
+        try:
+            yield
+        except (ValueError, OSError) as error:
+            if not is_expected(error):
+                raise
             self._session.history.forget(plane)
-            raise CorrectionError(NO_ROOM)
-        if prediction.settings != settings:
-            prediction = prediction.read_as(settings)
-        self.bring(plane)
-        source = self._sources.get(plane.source)
-        if source is not None:
-            prediction = prediction.over(partial(source.read, plane))
-        self._show_corrected(plane, prediction.decided(decisions))
+            if isinstance(error, CorrectionError):
+                raise
+            raise CorrectionError(f"{sentence_of(error)} {FORGOTTEN}") from error
 
     def _paint(self, strokes: Mapping[PlaneKey, Stroke], *, back: bool) -> None:
         """Do strokes again, or take them back, on planes that are still there."""
         known = {plane: paint for plane in strokes if (paint := self._session.proposals.paint(plane)) is not None}
         queued = [plane for plane in known if plane in self._session.queue]
         if queued:
-            self.bring(min(queued, key=lambda plane: plane != self._session.queue.current))
+            first = min(queued, key=lambda plane: plane != self._session.queue.current)
+            with self._or_forget(first):
+                self.bring(first)
         for plane, paint in known.items():
             self._session.proposals.set_paint(plane, painting.with_stroke(paint, strokes[plane], back=back))
             self._sheets.show_answer(plane, draw=False)
         self._sheets.draw(Role.PROPOSAL, known)
 
-    def _show_corrected(self, plane: PlaneKey, prediction: AnyPrediction) -> None:
+    def _show_corrected(self, plane: PlaneKey, prediction: AnyPrediction, shown: PackedPlane | None = None) -> None:
         known = self._session.store.get(plane)
         self._session.store.correct(plane, prediction)
-        self._sheets.show_answer(plane, prediction.labels)
+        self._sheets.show_answer(plane, prediction.labels if shown is None else shown.unpack())
         clusters = known is None or _masks(known) != _masks(prediction)
         deque(self._following(plane, prediction, clusters=clusters), maxlen=0)
         self.shown.emit(plane)
@@ -284,6 +321,14 @@ class Correcting:
             raise CorrectionError("No target is under review; choose one in the list first.")
         return plane
 
+    def _check_searched(self, class_id: int) -> None:
+        """Refuse a class that came into the table after the run."""
+        row = self._session.classes.get(class_id)
+        if row is not None and class_id not in self._required().classes:
+            raise CorrectionError(
+                f"This target was not searched for “{row.name}”; run again to search for it, or choose another class."
+            )
+
     def _required(self) -> AnyPrediction:
         self._plane()
         prediction = self.prediction
@@ -292,10 +337,12 @@ class Correcting:
         return prediction
 
 
-def _read(prediction: AnyPrediction) -> Generator[None, None, tuple[Alternative, ...]]:
+def _read(prediction: AnyPrediction, as_run: GFSAMConfig) -> Generator[None, None, dict[str, GFSAMConfig]]:
+    """Return the readings of a picture by name: that of the run, and others that look different."""
     yield
     try:
-        return prediction.alternatives()
+        found = prediction if prediction.settings == as_run else prediction.read_as(as_run)
+        return {AS_FOUND: as_run} | {other.name: other.prediction.settings for other in found.alternatives()}
     except ValueError as error:  # whose message is a sentence
         raise CorrectionError(str(error)) from error
 

@@ -133,7 +133,8 @@ class Desk:
         self.clusters.clicked.connect(self.guarded(self.correcting.toggle_cluster))
         for follower in FOLLOWERS:  # of a dock that was closed; made anew for the next target
             self.ours.remove(follower)
-        for layer in our_layers(self.viewer):
+        self.sheets.adopted.connect(self._on_our_layer)
+        for layer in filter(self.sheets.is_in_use, our_layers(self.viewer)):
             self._on_our_layer(layer)
         bind(self.viewer, {name: self.actions[name] for name in ANYWHERE})
         self.viewer.layers.events.inserted.connect(self._on_layers)
@@ -147,6 +148,7 @@ class Desk:
         self.running.close()
         self.slices.finish()
         self.stacks.close()
+        self.overlays.close()
         self.filling.close()
         self.references.strokes.close()
         self.thumbnails.close()
@@ -329,13 +331,15 @@ class Desk:
         return plane
 
     def _class_at_hand(self) -> int:
-        """Return the class of new points: the label the brush has, if this target was searched for it."""
+        """Return the class of new points: the label the brush has, if that is a class."""
         prediction = self.correcting.prediction
         if prediction is None:
             raise CorrectionError("No finished target is under review; choose one in the list first.")
         layer = self.ours.find(Role.PROPOSAL, self._reviewed().source)
         brush = 0 if layer is None else int(layer.selected_label)
-        return brush if brush in prediction.classes else next(iter(prediction.classes))
+        return (
+            brush if brush in prediction.classes or self.session.classes.get(brush) else next(iter(prediction.classes))
+        )
 
     def _on_done(self, plane: PlaneKey) -> None:
         """Show the first proposal at once, unless one is being shown; a later one of the target under review too."""

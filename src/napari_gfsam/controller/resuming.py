@@ -222,7 +222,7 @@ class Resuming:
         """Show what was proposed: a layer that is made now is filled by `Sheets`, one that stayed is newer."""
         for source, planes in self._open_planes(list(self._desk.session.proposals)):
             yield
-            if self._desk.ours.find(Role.PROPOSAL, source) is None:
+            if not self._desk.sheets.adopt(source):
                 _dress(self._desk.sheets.layer(Role.PROPOSAL, planes[0]), self._over(source, Role.PROPOSAL))
 
     def _described(self, name: str) -> SavedLayer | None:

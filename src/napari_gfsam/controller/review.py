@@ -20,7 +20,7 @@ from napari_gfsam.session.sizes import bytes_held
 from napari_gfsam.session.types import TargetState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Iterator
+    from collections.abc import Callable, Generator, Hashable, Iterable, Iterator
 
     from napari_gfsam.bridge.ours import OurLayers
     from napari_gfsam.controller.correcting import Correcting
@@ -170,13 +170,17 @@ class Review:
         return len(planes)
 
     def forget_accepted(self, source: str) -> None:
-        """Take targets back into the review whose accepted labels a person deleted."""
-        for plane in [target.plane for target in self._session.queue.of_source(source)]:
+        """Take targets back into the review whose accepted labels a person deleted; their accepts are forgotten."""
+        planes = {target.plane for target in self._session.queue.of_source(source)}
+        for plane in planes.union(plane for plane in self._session.accepted if plane.source == source):
+            if self._is_closed_file(plane):
+                continue
+            self._session.history.forget((Role.ACCEPTED, source))
+            self._session.accepted.forget([plane])
+            self._folders.forget_accepted(plane)
             target = self._session.queue.beneath(plane)
-            if target is not None and target.state == TargetState.ACCEPTED and not self._is_closed_file(plane):
+            if target is not None and target.state == TargetState.ACCEPTED:
                 self._session.queue.update(plane, state=TargetState.PROPOSED)
-                self._session.accepted.forget([plane])
-                self._folders.forget_accepted(plane)
 
     def forget_picture(self, source: str) -> None:
         """Forget the targets of a picture that a person closed, but for those whose accepted labels are there."""
@@ -214,8 +218,9 @@ class Review:
             self._sheets.draw(Role.ACCEPTED, [step.plane for step in steps])
             if steps:
                 whole = title if len(steps) == len(states) else f"accept {len(steps)} targets"
-                do, undo = partial(self._redo, steps), partial(self._undo, steps, states)
-                self._session.history.push(Command(whole, do, undo, nbytes=bytes_held(steps)))
+                there: set[Hashable] = {(Role.ACCEPTED, step.plane.source) for step in steps}
+                do, undo = partial(self._redo, steps, there), partial(self._undo, steps, there, states)
+                self._session.history.push(Command(whole, do, undo, there, bytes_held(steps)))
                 self.accepted.emit(tuple(step.plane for step in steps))
 
     def _accept_one(self, plane: PlaneKey) -> AcceptStep:
@@ -225,14 +230,16 @@ class Review:
         self._session.queue.update(plane, state=TargetState.ACCEPTED)
         return step
 
-    def _undo(self, steps: list[AcceptStep], states: dict[PlaneKey, Target]) -> None:
+    def _undo(self, steps: list[AcceptStep], there: set[Hashable], states: dict[PlaneKey, Target]) -> None:
         back = {plane: target.state for plane, target in states.items()}
-        self._do(self._writing(steps, self._session.accepted.undo, back), len(steps), "undo", whole=True)
-        self._bring_first(steps)
+        known = _known(steps, there)
+        self._do(self._writing(known, self._session.accepted.undo, back), len(known), "undo", whole=True)
+        self._bring_first(known)
 
-    def _redo(self, steps: list[AcceptStep]) -> None:
-        self._do(self._redoing(steps), len(steps), "redo", whole=True)
-        self._bring_first(steps)
+    def _redo(self, steps: list[AcceptStep], there: set[Hashable]) -> None:
+        known = _known(steps, there)
+        self._do(self._redoing(known), len(known), "redo", whole=True)
+        self._bring_first(known)
 
     def _redoing(self, steps: list[AcceptStep]) -> Generator[float, None, None]:
         accepted = {step.plane: TargetState.ACCEPTED for step in steps}
@@ -312,3 +319,8 @@ class Review:
         """Tell whether the review is of this picture now: of several in one place, sliders do not choose."""
         current = self._session.queue.current
         return current is None or current.source == source_id
+
+
+def _known(steps: list[AcceptStep], there: set[Hashable]) -> list[AcceptStep]:
+    """Return the accepts into labels that the history still knows: a person may have deleted the others."""
+    return [step for step in steps if (Role.ACCEPTED, step.plane.source) in there]

@@ -174,6 +174,8 @@ class Saving:
     def start_fresh(self, folder: SessionFolder | None = None) -> None:
         """Let an earlier session (that of the last `offer` when not given) be; its files stay on disk.
 
+        Its proposals that are still in the viewer become the person's own layers.
+
         Raises
         ------
         napari_gfsam.io.writers.OutputError
@@ -182,6 +184,7 @@ class Saving:
         wanted = self._wanted(folder)
         if wanted is not None:
             wanted.finish()
+        self._desk.sheets.let_go()
 
     def close(self) -> None:
         """Save what is new and let go of the session, which can be gone on with later.

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from psygnal import Signal
 
 from napari_gfsam.bridge.align import on_plane
 from napari_gfsam.bridge.clicks import plane_yx
 from napari_gfsam.bridge.describe import file_of
-from napari_gfsam.bridge.identity import facts_of, role
+from napari_gfsam.bridge.identity import facts_of, layer_id, our_layers, role
 from napari_gfsam.bridge.ours import OurLayers, Role
 from napari_gfsam.bridge.planes import data_at
 from napari_gfsam.bridge.proposals import pixels_of, read_plane, takes, write_plane
@@ -17,7 +18,7 @@ from napari_gfsam.controller.files import FileSource, path_of
 from napari_gfsam.imaging import ImageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from napari.layers import Labels, Layer
 
@@ -40,10 +41,17 @@ class Sheets:
         Holds the layers.
     sources, folders
         The pictures.
+
+    Notes
+    -----
+    `adopted` carries a layer of proposals that a closed dock left, when its work goes on.
     """
+
+    adopted = Signal(object)
 
     def __init__(self, session: Session, ours: OurLayers, sources: Sources, folders: Folders) -> None:
         self._session, self._ours, self._sources, self._folders = session, ours, sources, folders
+        self._left = {layer_id(layer) for layer in our_layers(ours.viewer, Role.PROPOSAL)}
         ours.added.connect(self._fill)
 
     def close(self) -> None:
@@ -59,7 +67,27 @@ class Sheets:
             If the picture is no longer open.
         """
         source = self._sources.of(plane)
+        if wanted is Role.PROPOSAL:
+            self.let_go([source.id])
         return self._ours.labels(wanted, self._sources.layer(plane), source.id, source.shape)
+
+    def is_in_use(self, layer: Layer) -> bool:
+        """Tell whether a layer is none of proposals that a closed dock left and nobody has gone on with."""
+        return layer_id(layer) not in self._left
+
+    def adopt(self, source: str) -> bool:
+        """Go on with the layer of proposals that is left over a picture; tell whether there is any layer of them."""
+        layer = self._ours.find(Role.PROPOSAL, source)
+        if layer is not None and not self.is_in_use(layer):
+            self._left.remove(layer_id(layer))
+            self.adopted.emit(layer)
+        return layer is not None
+
+    def let_go(self, sources: Collection[str] | None = None) -> None:
+        """Give layers that are left to the person, over some pictures or all: no book says what is paint in them."""
+        for layer in our_layers(self._ours.viewer, Role.PROPOSAL):
+            if not self.is_in_use(layer) and (sources is None or facts_of(layer).get("source") in sources):
+                self._ours.release(layer)
 
     def show_answer(self, plane: PlaneKey, merged: LabelArray | None = None, *, draw: bool = True) -> None:
         """Show a new answer (or the last one) with a person's paint on top, now or when its picture is opened."""
@@ -73,7 +101,7 @@ class Sheets:
         """Take in a person's strokes on a proposal: all paint before and after; the same object if nothing is new."""
         before = self._session.proposals.paint(plane)
         layer = self._ours.find(Role.PROPOSAL, plane.source)
-        if layer is None:  # a deleted layer is no stroke
+        if layer is None or not self.is_in_use(layer):  # a deleted layer is no stroke, nor is an earlier answer
             return before, before
         seen = read_plane(layer, plane)
         if before is None and not seen.any():

@@ -106,8 +106,9 @@ class Sources:
         return "" if not layers or source.covers(layers) else changed_words(source.name)
 
     def can_open(self, plane: PlaneKey) -> bool:
-        """Tell whether a plane's picture is in the viewer or comes from a file."""
-        return self.is_open(plane) or path_of(plane.source) is not None
+        """Tell whether a plane's picture is in the viewer or comes from a file that is there."""
+        path = path_of(plane.source)
+        return self.is_open(plane) or (path is not None and path.is_file())
 
     def of_layer(self, layer: str) -> list[str]:
         """Return the ids of the pictures that a layer is part of, files left out."""

@@ -26,7 +26,7 @@ class Command:
     do, undo
         What does it again, and what takes it back.
     subject
-        What it was done to (see `History.forget`).
+        What it was done to; of several things, a set of them, of which `History.forget` takes out what it forgets.
     nbytes
         Memory that it holds.
     """
@@ -34,7 +34,7 @@ class Command:
     title: str
     do: Callable[[], None]
     undo: Callable[[], None]
-    subject: Hashable = None
+    subject: Hashable | set[Hashable] = None
     nbytes: int = 0
 
 
@@ -126,9 +126,10 @@ class History:
 
     def forget(self, subject: Hashable) -> None:
         """Forget the commands on something that is no longer what it was, such as a target that was run again."""
-        if any(command.subject == subject for command in (*self._done, *self._undone)):
-            self._done = deque((c for c in self._done if c.subject != subject), maxlen=self._done.maxlen)
-            self._undone = [command for command in self._undone if command.subject != subject]
+        done = [command for command in self._done if _is_left(command, subject)]
+        undone = [command for command in self._undone if _is_left(command, subject)]
+        if (len(done), len(undone)) != (len(self._done), len(self._undone)):
+            self._done, self._undone = deque(done, maxlen=self._done.maxlen), undone
             self.changed.emit()
 
     def clear(self) -> None:
@@ -148,3 +149,11 @@ class History:
     def _refuse_while_busy(self) -> None:
         if self._busy:
             raise RuntimeError("A command is being undone or done again; wait until it is finished.")
+
+
+def _is_left(command: Command, forgotten: Hashable) -> bool:
+    """Tell whether a command is still about anything once a thing is forgotten."""
+    if not isinstance(command.subject, set):
+        return command.subject != forgotten
+    command.subject.discard(forgotten)
+    return bool(command.subject)

@@ -113,6 +113,8 @@ class SavedTarget:
         Of the prediction; the file may hold others.
     read_otherwise
         Whether a person chose another reading than the run did.
+    as_run
+        The settings of the run then, as JSON-ready values; empty where they are those of the prediction, or not known.
     """
 
     target: Target
@@ -123,6 +125,7 @@ class SavedTarget:
     prediction: str = ""
     decisions: tuple[DecisionRecord, ...] = ()
     read_otherwise: bool = False
+    as_run: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_gfsam.core.config import GFSAMConfig
 from napari_gfsam.session.books import AcceptedBook, ProposalBook
 from napari_gfsam.session.classes import ClassTable
 from napari_gfsam.session.folder import SessionFolder
@@ -248,7 +249,13 @@ class Session:
             plane = found.target.plane
             self.proposals.restore(plane, planes.get(found.merged), planes.get(found.paint))
             self.accepted.restore(plane, planes.get(found.written))
-            self.store.adopt(plane, found.prediction, found.decisions, read_otherwise=found.read_otherwise)
+            self.store.adopt(
+                plane,
+                found.prediction,
+                found.decisions,
+                read_otherwise=found.read_otherwise,
+                as_run=_settings(found.as_run),
+            )
         for other in saved.beside:
             self.proposals.restore(other.plane, None, planes.get(other.paint))
         self.queue.restore([_settled(found) for found in saved.targets], saved.current)
@@ -283,6 +290,7 @@ class Session:
         merged, paint = self.proposals.packed(plane) or (None, None)
         written = self.accepted.packed(plane)
         file, decisions = self.store.saved(plane) or ("", ())
+        read_otherwise, as_run = self.store.is_read_otherwise(plane), self.store.as_run(plane)
         return SavedTarget(
             target=self.queue.beneath(plane) or target,
             merged=keep(merged) if merged else "",
@@ -291,8 +299,17 @@ class Session:
             written=keep(written) if written else "",
             prediction=file,
             decisions=decisions,
-            read_otherwise=self.store.is_read_otherwise(plane),
+            read_otherwise=read_otherwise,
+            as_run=as_run.as_dict() if read_otherwise and as_run is not None else {},
         )
+
+
+def _settings(saved: Mapping[str, Any]) -> GFSAMConfig | None:
+    """Return saved settings; ``None`` where there are none, or this version does not know them."""
+    try:
+        return GFSAMConfig(**saved) if saved else None
+    except (TypeError, ValueError):
+        return None
 
 
 def _settled(found: SavedTarget) -> Target:

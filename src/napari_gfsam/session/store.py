@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from napari_gfsam.api.tiles.prediction import AnyPrediction
+    from napari_gfsam.core.config import GFSAMConfig
     from napari_gfsam.io.records import DecisionRecord
     from napari_gfsam.session.types import PlaneKey
 
@@ -188,6 +189,11 @@ class PredictionStore:
         entry = self._entries.get(plane)
         return entry is not None and entry.now.read_otherwise
 
+    def as_run(self, plane: PlaneKey) -> GFSAMConfig | None:
+        """Return the settings of the run that gave a plane's prediction; ``None`` where they are not known."""
+        entry = self._entries.get(plane)
+        return None if entry is None else entry.now.as_run
+
     def get(self, plane: PlaneKey) -> AnyPrediction | None:
         """Return a plane's prediction with all its decisions, read from disk if need be (tens of milliseconds).
 
@@ -287,14 +293,20 @@ class PredictionStore:
                     self._archive.remove_unused_references(self._folder())
 
     def adopt(
-        self, plane: PlaneKey, file: str, decisions: tuple[DecisionRecord, ...], *, read_otherwise: bool = False
+        self,
+        plane: PlaneKey,
+        file: str,
+        decisions: tuple[DecisionRecord, ...],
+        *,
+        read_otherwise: bool = False,
+        as_run: GFSAMConfig | None = None,
     ) -> bool:
-        """Take in a file of an earlier process; tell whether it is there."""
+        """Take in a file of an earlier process, read otherwise than it was run; tell whether it is there."""
         if not is_stored(self._folder(), file):
             return False
         with self._lock:
             self._sizes[file] = self._archive.nbytes(self._folder() / file)
-            self._entries[plane] = Entry(Version(file, decisions, read_otherwise=read_otherwise))
+            self._entries[plane] = Entry(Version(file, decisions, read_otherwise=read_otherwise, as_run=as_run))
         self.changed.emit()
         return True
 

@@ -24,7 +24,7 @@ class Version:
     """One prediction: its file, what is in the file (settings unknown before it is read), what is true now.
 
     `read_otherwise` tells whether a person chose another reading than that of the run, whose settings are `as_run`
-    (``None`` where an earlier process knew them).
+    (``None`` where only an earlier process knew them).
     """
 
     file: str
