@@ -252,6 +252,8 @@ class Desk:
             running=running,
             done=done,
             proposed=counts[TargetState.PROPOSED],
+            skipped=counts[TargetState.SKIPPED],
+            failed=counts[TargetState.FAILED],
             accepted=counts[TargetState.ACCEPTED],
         )
 
