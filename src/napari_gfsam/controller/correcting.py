@@ -15,6 +15,7 @@ from napari_gfsam.core.types import ACCEPTED, Status
 from napari_gfsam.session import painting
 from napari_gfsam.session.history import Command
 from napari_gfsam.session.sizes import bytes_held
+from napari_gfsam.session.types import TargetState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
 
 #: What the reading is called that the run chose.
 AS_FOUND = "as found"
+#: States in which nothing was found yet.
+NO_ANSWER = (TargetState.WAITING, TargetState.RUNNING, TargetState.FAILED)
+UNFINISHED = "No finished target is under review; choose one in the list first."
 NO_ROOM = "What correcting this target needs had to make room on the disk; run it again."
 
 
@@ -285,10 +289,9 @@ class Correcting:
         return plane
 
     def _required(self) -> AnyPrediction:
-        self._plane()
-        prediction = self.prediction
+        target, prediction = self._session.queue.get(self._plane()), self.prediction
         if prediction is None:
-            raise CorrectionError(NO_ROOM)
+            raise CorrectionError(UNFINISHED if target is None or target.state in NO_ANSWER else NO_ROOM)
         return prediction
 
 

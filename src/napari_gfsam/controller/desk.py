@@ -15,7 +15,7 @@ from napari_gfsam.bridge.ours import FOLLOWERS, OurLayers, Role
 from napari_gfsam.bridge.preferences import preferences
 from napari_gfsam.bridge.prompts import PromptsLayer
 from napari_gfsam.bridge.region import drop_box
-from napari_gfsam.controller.correcting import Correcting, CorrectionError
+from napari_gfsam.controller.correcting import UNFINISHED, Correcting, CorrectionError
 from napari_gfsam.controller.exporting import Exporting
 from napari_gfsam.controller.files import FileSource
 from napari_gfsam.controller.filling import Filling
@@ -329,7 +329,7 @@ class Desk:
         """Return the class of new points: the label the brush has, if this target was searched for it."""
         prediction = self.correcting.prediction
         if prediction is None:
-            raise CorrectionError("No finished target is under review; choose one in the list first.")
+            raise CorrectionError(UNFINISHED)
         layer = self.ours.find(Role.PROPOSAL, self._reviewed().source)
         brush = 0 if layer is None else int(layer.selected_label)
         return brush if brush in prediction.classes else next(iter(prediction.classes))

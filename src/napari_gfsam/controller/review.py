@@ -11,7 +11,7 @@ from psygnal import Signal
 from napari_gfsam.bridge.ours import Role
 from napari_gfsam.bridge.planes import show_plane, shown_plane
 from napari_gfsam.bridge.view import is_in_view, look_at
-from napari_gfsam.controller.correcting import CorrectionError
+from napari_gfsam.controller.correcting import UNFINISHED, CorrectionError
 from napari_gfsam.controller.files import path_of
 from napari_gfsam.imaging import ImageError
 from napari_gfsam.session.history import Command
@@ -66,6 +66,8 @@ class Review:
     def go_to(self, plane: PlaneKey, *, move: bool = True) -> None:
         """Take a target under review: sliders (unless they brought us here), proposal, points and clusters.
 
+        One without an answer is only chosen: its picture may be what could not be read.
+
         Raises
         ------
         ImageError
@@ -78,11 +80,13 @@ class Review:
         before = self._session.queue.current
         self._correcting.take_strokes()
         self._sources.of(plane)
-        self._folders.open(plane)
-        if plane in set(self._session.proposals):
-            self._sheets.layer(Role.PROPOSAL, plane)  # made, and filled, for a file just opened or after a deletion
-        if move:
-            self._bring(plane)
+        answered = plane in set(self._session.proposals)
+        if answered or self._is_found(plane):
+            self._folders.open(plane)
+            if answered:
+                self._sheets.layer(Role.PROPOSAL, plane)  # made, and filled, for a file just opened or after a deletion
+            if move:
+                self._bring(plane)
         yield
         if self._session.queue.current != before or plane not in self._session.queue:
             return
@@ -110,8 +114,7 @@ class Review:
             plane = self.shown(source_id)
             if plane is None or plane == self._session.queue.current:
                 continue
-            target = self._session.queue.get(plane)
-            if target is not None and target.state in SHOWN and self._is_ours(source_id):
+            if self._is_found(plane) and self._is_ours(source_id):
                 self.go_to(plane, move=False)
                 return
 
@@ -257,10 +260,13 @@ class Review:
 
     def _required(self) -> PlaneKey:
         plane = self._session.queue.current
-        target = None if plane is None else self._session.queue.get(plane)
-        if plane is None or target is None or target.state not in SHOWN:
-            raise CorrectionError("No finished target is under review; choose one in the list first.")
+        if plane is None or not self._is_found(plane):
+            raise CorrectionError(UNFINISHED)
         return plane
+
+    def _is_found(self, plane: PlaneKey) -> bool:
+        target = self._session.queue.get(plane)
+        return target is not None and target.state in SHOWN
 
     def _title(self, plane: PlaneKey) -> str:
         target = self._session.queue.get(plane)

@@ -91,6 +91,8 @@ class Running:
         run = self._session.next_generation()
         known = {plane: self._session.queue.get(plane) for plane in planes}
         self._before = {plane: target for plane, target in known.items() if target is not None}
+        if (current := self._session.queue.current) is not None and self._state(current) == TargetState.FAILED:
+            self._session.queue.current = None  # why it failed was read: what is found first is shown
         self._session.queue.put(
             replace(known[plane] or Target(plane, source.title(plane)), state=TargetState.WAITING)
             for plane, source in targets
