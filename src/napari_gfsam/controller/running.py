@@ -65,6 +65,12 @@ class Running:
         waiting = sum(self._is_open(plane) for plane in self._planes)
         return len(self._planes) - waiting, len(self._planes)
 
+    @property
+    def has_failed(self) -> bool:
+        """Whether a target of the newest run failed."""
+        failed = (target.run for target in self._session.queue if target.state == TargetState.FAILED)
+        return self._session.generation in failed
+
     def views(self, paints: Sequence[Paint], planes: Sequence[PlaneKey]) -> int:
         """Return in how many parts a run will look at planes: tiles, and pictures that are not cut."""
         tiles = self._looks.of(paints, planes).tiles
