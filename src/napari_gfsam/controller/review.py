@@ -118,6 +118,21 @@ class Review:
                 self.go_to(plane, move=False)
                 return
 
+    def look(self) -> PlaneKey:
+        """Return the target under review, which is what the sliders show, if that has been found.
+
+        Raises
+        ------
+        CorrectionError
+            If there is none, or the viewer did not show it, which it does now: nobody accepts what they do not see.
+        """
+        self.follow()
+        plane = self._required()
+        if self._sources.can_open(plane) and plane != self.shown(plane.source):
+            self.go_to(plane)
+            raise CorrectionError(f"{self._title(plane)}, under review, was not in view; look at it and try again.")
+        return plane
+
     def next(self) -> None:
         """Go to the next target, the least certain first; nothing is done if there is no other."""
         self._step(self._session.queue.next_after(self._session.queue.current))
@@ -140,9 +155,9 @@ class Review:
         Raises
         ------
         CorrectionError
-            If there is none.
+            If there is none, or it was not in view (see `look`).
         """
-        plane = self._required()
+        plane = self.look()
         following = self._session.queue.next_after(plane)
         self._accept([plane], f"accept {self._title(plane)}")
         self._step(None if stay else following)
