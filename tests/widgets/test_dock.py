@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 
+from napari_gfsam.bridge.preferences import Preferences
 from napari_gfsam.core.config import PRESETS
 from napari_gfsam.session.types import TargetState
 from napari_gfsam.widgets.dock import Dock
@@ -39,3 +40,12 @@ def test_review_opens_at_the_first_proposal_of_a_run_or_once_all_failed(qtbot, d
     dock.stages.show_stage("prepare")
     dock.desk.running.done.emit(at.queue.worst_first()[0].plane)  # a person went back: not again in this run
     assert dock.stages.currentIndex() == 0
+
+
+def test_the_dock_opens_with_a_misspelt_preference_and_says_so(qtbot, tmp_path, monkeypatch):
+    stored = Preferences(model="bundeld", correction_gigabytes=float("nan"))
+    monkeypatch.setattr("napari_gfsam.controller.desk.preferences", lambda: stored)
+    made = Dock(ViewerModel(), tmp_path / "sessions")
+    qtbot.addWidget(made)
+    assert made.desk.models.choice.preset == "bundled"
+    assert "'bundeld' is no model, so bundled is used" in made.next_step._problem.text

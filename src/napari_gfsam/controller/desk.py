@@ -15,6 +15,7 @@ from napari_gfsam.bridge.ours import FOLLOWERS, OurLayers, Role
 from napari_gfsam.bridge.preferences import preferences
 from napari_gfsam.bridge.prompts import PromptsLayer
 from napari_gfsam.bridge.region import drop_box
+from napari_gfsam.controller.chosen import usable
 from napari_gfsam.controller.correcting import UNFINISHED, Correcting, CorrectionError
 from napari_gfsam.controller.exporting import Exporting
 from napari_gfsam.controller.files import FileSource
@@ -75,14 +76,15 @@ class Desk:
 
     Notes
     -----
-    `problem` carries a sentence for the person; `layers_changed` comes when layers came or went.
+    `problem` carries a sentence for the person; `layers_changed` comes when layers came or went. `not_usable` says what
+    of the preferences was passed over.
     """
 
     problem = Signal(str)
     layers_changed = Signal()
 
     def __init__(self, viewer: ViewerModel, root: Path | None = None) -> None:
-        chosen = preferences()
+        chosen, self.not_usable = usable(preferences())
         self.viewer = viewer
         self._removed: list[Layer] = []
         self.models = Models(chosen.model, chosen.settings)

@@ -71,6 +71,8 @@ class Dock(QWidget):
         self._connect()
         self._make_shortcuts()
         self.refresh()
+        if self.desk.not_usable:
+            self.desk.problem.emit(self.desk.not_usable)
         self._offer()
         self._saver.start()
         # A window that closes deletes its docks without a close event to what is in them.
