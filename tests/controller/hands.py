@@ -41,9 +41,9 @@ def stack(count: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 class At:
-    def __init__(self, viewer: ViewerModel, root: Path, qtbot) -> None:
+    def __init__(self, viewer: ViewerModel, root: Path, qtbot, desk: Desk | None = None) -> None:
         self.viewer, self.qtbot = viewer, qtbot
-        self.desk = Desk(viewer, root)
+        self.desk = desk or Desk(viewer, root)
         self.problems: list[str] = []
         self.desk.problem.connect(self.problems.append)
 

@@ -221,7 +221,7 @@ def test_alternatives_go_round_and_are_undone_and_done_again(reviewed):
     assert told[-1][0] == "as found"
 
 
-def test_a_single_reading_is_told_each_time_and_is_no_step_to_undo(reviewed, monkeypatch):
+def test_a_single_reading_is_told_and_is_no_step_to_undo(reviewed, monkeypatch):
     at = reviewed
     told = []
     at.desk.correcting.reading_changed.connect(lambda *words: told.append(words))
@@ -231,9 +231,39 @@ def test_a_single_reading_is_told_each_time_and_is_no_step_to_undo(reviewed, mon
     at.press("alternatives")
     at.qtbot.waitUntil(lambda: len(told) == 2, timeout=RUN_MILLISECONDS)
     at.press("alternatives")
-    assert told[1:] == [("all other readings look the same", "")] * 2
+    assert told[1:] == [("all other readings look the same", "")]  # and it stays
     assert not at.desk.session.history.can_undo
     assert at.desk.session.history.can_redo
+
+
+def test_the_reading_that_is_shown_is_named_after_undo_and_on_coming_back(stacked, monkeypatch):
+    at = stacked
+    said = [("", "")]
+    at.desk.correcting.reading_changed.connect(lambda *words: said.append(words))
+    monkeypatch.setattr(type(at.prediction), "alternatives", other_reading)
+    first = at.current
+    at.press("alternatives")
+    wait_for_reading(at)
+    assert said[-1] == ("fewer points", "2 of 2")
+    at.press("undo")
+    assert said[-1] == ("as found", "1 of 2")
+    at.press("redo")
+    at.desk.correcting.toggle_cluster(at.cluster_on())
+    assert said[-1] == ("fewer points", "2 of 2")
+    at.press("next")
+    assert said[-1] == ("", "")
+    at.press("alternatives")
+    wait_for_reading(at)
+    at.desk.review.go_to(first)
+    assert said[-1] == ("fewer points", "2 of 2")
+    at.desk.running.start(at.desk.references.inputs(), [first])  # an answer of another run
+    at.wait()
+    assert said[-1] == ("", "")
+    assert at.problems == []
+
+
+def other_reading(prediction):
+    return (Alternative("fewer points", prediction.read_as(prediction.settings.with_settings(max_prompts=9))),)
 
 
 def test_readings_of_one_target_are_not_shown_on_another(stacked):

@@ -15,7 +15,7 @@ from napari_gfsam.bridge.identity import is_ours
 from napari_gfsam.bridge.keys import KEYS
 from napari_gfsam.bridge.ours import Role
 from napari_gfsam.controller.desk import Desk
-from napari_gfsam.controller.next_step import next_step
+from napari_gfsam.controller.next_step import Standing, next_step
 from napari_gfsam.io.writers import write_picture
 from napari_gfsam.session.types import TargetState
 from tests.controller.hands import fingerprint, picture
@@ -56,8 +56,29 @@ def test_the_next_step_at_every_step(at):
     assert step(at).startswith("Working on 1 of 1")
     at.wait()
     assert "1 proposal" in step(at)
+    at.press("skip")
+    assert step(at).startswith("1 skipped target is left")
     at.press("accept")
     assert step(at).startswith("All 1 target accepted")
+
+
+@pytest.mark.parametrize(
+    ("counts", "words"),
+    [
+        ({"skipped": 1, "accepted": 1}, "1 skipped target is left: look at it again and accept (K), or correct."),
+        ({"skipped": 2, "failed": 1, "targets": 3}, "2 skipped targets are left: look at them again"),
+        ({"failed": 2, "targets": 2}, "2 targets failed: click one in the list to see why. Run (R) tries again."),
+        (
+            {"failed": 1, "accepted": 2},
+            "click it in the list to see why. Export… (Review) saves the 2 accepted.",
+        ),
+        ({"accepted": 2}, "All 2 targets accepted. Press Export… (Review) to save the labels, or pick more"),
+        ({"accepted": 2, "targets": 3}, "or press Run (R) to label 3 more."),
+        ({"proposed": 1, "skipped": 1, "failed": 1}, "Look at the worst first: 1 proposal"),
+    ],
+)
+def test_the_next_step_forgets_no_target_that_is_left(counts, words):
+    assert words in next_step(Standing(pictures=1, references=1, painted=1, **counts))
 
 
 def test_the_picture_that_is_worked_on(at):

@@ -46,6 +46,25 @@ def test_accept_writes_goes_on_and_is_taken_back(stacked):
     assert at.problems == []
 
 
+def test_a_target_that_is_not_in_view_is_shown_before_it_is_accepted(stacked):
+    at = stacked
+    first, other, _ = (target.plane for target in at.queue.worst_first())
+    at.desk.review.go_to(first)
+    at.viewer.dims.set_point(0, 0)  # the reference: no target
+    at.press("accept")
+    at.viewer.dims.set_point(0, 0)
+    at.desk.guarded(at.desk.rerun.start)()
+    said = f"{at.target(first).title}, under review, was not in view; look at it and try again."
+    assert at.problems == [said, said]
+    assert set(at.states().values()) == {PROPOSED}
+    assert at.desk.review.shown(first.source) == first
+    at.press("accept")
+    assert at.target(first).state == ACCEPTED
+    at.viewer.dims.set_point(0, other.index[0])
+    at.press("accept")  # what is seen, however quick the key is
+    assert at.target(other).state == ACCEPTED
+
+
 def test_what_a_person_changed_in_the_accepted_labels_stays(stacked):
     at = stacked
     plane, proposal = at.current, at.proposal(at.current)

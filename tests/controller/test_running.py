@@ -249,6 +249,9 @@ def test_one_plane_that_cannot_be_read_is_named_and_the_others_go_on(at):
     assert "rotten sector" in next(target.note for target in at.queue if target.title == "cells · 2")
     assert ended == ["1 of 3 targets failed; the list says why."]
     assert sum(state == TargetState.PROPOSED for state in at.states().values()) == 2
+    at.desk.review.go_to(next(target.plane for target in at.queue if target.title == "cells · 2"))
+    at.run()  # what is found first is shown again
+    assert at.target(at.current).state == TargetState.PROPOSED
 
 
 def test_a_target_that_cannot_be_read_again_stays_what_it_was(at, monkeypatch):

@@ -12,6 +12,7 @@ from napari_gfsam.controller.run_types import STAGES, Looking, ReferenceInput, R
 from napari_gfsam.controller.runs import run_targets
 from napari_gfsam.core.types import ClassSpec
 from napari_gfsam.imaging import ImageError, PixelRecipe
+from napari_gfsam.io.readers import ImageFileError
 from napari_gfsam.session.types import PlaneKey
 from tests.fakes import disc_picture
 
@@ -171,6 +172,7 @@ def test_a_slow_read_can_be_cancelled(segmenter, stack, reference):
     [
         (ImageError("The plane is empty."), "The plane is empty."),
         (FileNotFoundError(2, "No such file", "a.tif"), "a.tif"),
+        (ImageFileError("cells.png is empty (0 bytes)."), "cells.png is empty (0 bytes)."),
         (KeyError("chunk 3"), "cells cannot be read (KeyError: 'chunk 3')."),
         (MemoryError(), "not enough memory"),
     ],
@@ -182,6 +184,7 @@ def test_a_target_that_cannot_be_read_does_not_stop_the_others(segmenter, stack,
     (failed,) = of(TargetFailed, events)
     assert (failed.plane, failed.run) == (stack.key(2), 4)
     assert words in failed.sentence
+    assert "ImageFileError" not in failed.sentence
     assert list(store.kept) == [stack.key(1), stack.key(3)]
 
 

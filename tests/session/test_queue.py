@@ -37,6 +37,20 @@ def test_the_worst_comes_first_and_ties_in_order_of_arrival():
     assert queue.counts()[TargetState.FAILED] == 0
 
 
+@given(score=st.floats(0, 1), least=st.integers(0, 100))
+def test_a_proposal_is_taken_with_others_by_the_score_that_is_shown(score, least):
+    queue = queue_of(("proposed", score))
+    (target,) = queue
+    assert bool(queue.above(least / 100)) == (target.percent >= least)
+    assert abs(target.percent - 100 * score) <= 0.5
+
+
+def test_a_proposal_that_shows_eighty_percent_is_accepted_from_eighty():
+    queue = queue_of(("proposed", 0.796), ("proposed", 0.794))
+    assert [target.percent for target in queue] == [80, 79]
+    assert [target.plane for target in queue.above(0.8)] == [plane(0)]
+
+
 @given(queue=QUEUES)
 def test_next_walks_round_everything_up_for_review_and_previous_walks_back(queue):
     order = [target.plane for state in UP_FOR_REVIEW for target in queue.worst_first(state)]

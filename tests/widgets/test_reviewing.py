@@ -1,22 +1,23 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QProgressBar
 
 from napari_gfsam.bridge.keys import KEYS
+from napari_gfsam.core.config import PRESETS
 from napari_gfsam.session.types import PlaneKey, Target, TargetState
 from napari_gfsam.widgets.corrections import OVERLAYS, POINTER_KEYS
 from napari_gfsam.widgets.data import ReviewActions
+from napari_gfsam.widgets.review import ReviewPanel
+from napari_gfsam.widgets.reviewing import Reviewing
 from napari_gfsam.widgets.table import Table
+from tests.fakes import QUICK
 from tests.widgets import gallery
 from tests.widgets.hands import button, choose, click, click_cell, heard, show
-
-if TYPE_CHECKING:
-    from napari_gfsam.widgets.review import ReviewPanel
 
 pytestmark = pytest.mark.gui
 NOTHING = ReviewActions()
@@ -175,3 +176,32 @@ def test_five_hundred_targets_stay_in_their_list(review):
     assert table.viewport().rect().contains(row)  # the current one is in sight
     review.show_targets([replace(many[0], score=0.5), *many[1:]], many[250].plane)
     assert table.chosen_key == many[250].plane
+
+
+def test_a_click_on_a_failed_target_says_why_and_stays(qtbot, at, tmp_path, monkeypatch):
+    monkeypatch.setitem(PRESETS, "tuned", QUICK)
+    at.two_pictures(1)
+    at.image("blank", np.full((60, 80), 7, np.uint8), translate=(0, 300))
+    (tmp_path / "plates").mkdir()
+    (tmp_path / "plates" / "broken.png").write_bytes(b"no picture")
+    at.desk.folders.add(tmp_path / "plates")
+    at.run()
+    panel = show(qtbot, ReviewPanel())
+    reviewing = Reviewing(at.desk, panel)
+    reviewing.refresh()
+    table = panel.findChild(Table)
+    for title, words in (("blank", "everywhere"), ("broken.png", "broken.png")):
+        place = next(place for place, target in enumerate(at.queue.listed()) if target.title == title)
+        click_cell(qtbot, table, place, 1)
+        reviewing.refresh()
+        assert table.chosen_key == at.current == at.queue.listed()[place].plane
+        assert words in panel._note.text()
+        assert panel._note.isVisible()
+        assert not button(panel, "Accept (K)").isEnabled()
+        assert not button(panel, "Skip (J)").isEnabled()
+        at.press("accept")
+        at.press("alternatives")
+    assert at.problems == ["No finished target is under review; choose one in the list first."] * 4
+    assert not at.queue.counts()[TargetState.ACCEPTED]
+    at.press("next")
+    assert at.target(at.current).state == TargetState.PROPOSED

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from napari_gfsam.sentences import is_expected, sentence_of
 from napari_gfsam.session import painting
 from napari_gfsam.session.history import Command
 from napari_gfsam.session.sizes import bytes_held
+from napari_gfsam.session.types import TargetState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
@@ -37,6 +39,11 @@ if TYPE_CHECKING:
 
 #: What the reading is called that the run chose.
 AS_FOUND = "as found"
+LOOKING = ("looking for other readings", "")
+ALIKE = ("all other readings look the same", "")
+#: States in which nothing was found yet.
+NO_ANSWER = (TargetState.WAITING, TargetState.RUNNING, TargetState.FAILED)
+UNFINISHED = "No finished target is under review; choose one in the list first."
 NO_ROOM = "What correcting this target needs had to make room on the disk; run it again."
 NOT_OPEN = "The picture of this target was taken out of the window; choose the target in the list again."
 FORGOTTEN = "What you did there can no longer be taken back or done again."
@@ -44,6 +51,14 @@ FORGOTTEN = "What you did there can no longer be taken back or done again."
 
 class CorrectionError(ValueError):
     """A correction that cannot be made now; the message is one sentence for the user."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Readings:
+    """All readings of a target by name, and the run that they are of."""
+
+    run: int
+    known: Mapping[str, GFSAMConfig]
 
 
 class Correcting:
@@ -76,8 +91,9 @@ class Correcting:
         jobs.finished.connect(self._on_readings)
         jobs.failed.connect(self._on_no_readings)
         self.bring: Callable[[PlaneKey], object] = lambda plane: None
-        self._readings: dict[str, GFSAMConfig] = {}
-        self._readings_of: PlaneKey | None = None
+        self._readings: dict[PlaneKey, _Readings] = {}
+        self._read: PlaneKey | None = None  # whose readings are looked for
+        self._said = ("", "")
 
     @property
     def prediction(self) -> AnyPrediction | None:
@@ -91,9 +107,8 @@ class Correcting:
 
     def showing(self, plane: PlaneKey) -> Iterator[None]:
         """Show points and clusters of a target that comes under review, one after the other."""
-        if plane != self._readings_of:
-            self.reading_changed.emit("", "")
         prediction = self._session.store.get(plane)
+        self._say_reading(plane, prediction)
         if prediction is None:
             self.hide()
         else:
@@ -102,6 +117,7 @@ class Correcting:
 
     def hide(self) -> None:
         """Take points and clusters away: there is nothing to review."""
+        self._say(("", ""))
         self._prompts.clear()
         self._clusters.clear()
 
@@ -172,37 +188,61 @@ class Correcting:
         They are made on a thread when they are first asked for: that may decode prompts in new places.
         """
         plane, prediction = self._plane(), self._required()
-        as_run = self._session.store.as_run(plane)
-        known = self._readings_of == plane and as_run in (None, self._readings.get(AS_FOUND))
-        if known and prediction.settings in self._readings.values():
-            self._show_next_reading(prediction)
+        known = self._known(plane, prediction)
+        if known is not None:
+            self._show_next_reading(prediction, known)
         elif not self._jobs.running:
-            self._readings, self._readings_of = {}, plane
-            self.reading_changed.emit("looking for other readings", "")
-            self._jobs.start(_read(prediction, as_run or prediction.settings))
+            self._read = plane
+            self._say(LOOKING)
+            self._jobs.start(_read(prediction, self._session.store.as_run(plane) or prediction.settings))
 
     def _on_readings(self, found: dict[str, GFSAMConfig]) -> None:
-        prediction = self.prediction
+        prediction, read, self._read = self.prediction, self._read, None
         plane = self._session.queue.current
-        if prediction is None or plane is None or plane != self._readings_of or not self._sources.is_open(plane):
-            self._readings_of = None
+        if prediction is None or plane is None or plane != read or not self._sources.is_open(plane):
             return
-        self._readings = found
-        self._show_next_reading(prediction)
+        self._readings[plane] = _Readings(self._run_of(plane), found)
+        self._show_next_reading(prediction, found)
 
     def _on_no_readings(self, sentence: str) -> None:
-        self._readings_of = None
-        self.reading_changed.emit("", "")
+        self._read = None
+        self._say(("", ""))
         self.failed.emit(sentence)
 
-    def _show_next_reading(self, prediction: AnyPrediction) -> None:
-        names, known = list(self._readings), list(self._readings.values())
-        if known == [prediction.settings]:
-            self.reading_changed.emit("all other readings look the same", "")
+    def _show_next_reading(self, prediction: AnyPrediction, known: Mapping[str, GFSAMConfig]) -> None:
+        names, settings = list(known), list(known.values())
+        if settings == [prediction.settings]:
+            self._say(ALIKE)
             return
-        place = (known.index(prediction.settings) + 1) % len(known) if prediction.settings in known else 0
-        self._decide(f"show the reading “{names[place]}”", lambda now: now.read_as(known[place]))
-        self.reading_changed.emit(names[place], f"{place + 1} of {len(known)}")
+        shown = settings.index(prediction.settings) if prediction.settings in settings else -1
+        place = (shown + 1) % len(known)
+        self._decide(f"show the reading “{names[place]}”", lambda now: now.read_as(settings[place]))
+
+    def _known(self, plane: PlaneKey, prediction: AnyPrediction) -> Mapping[str, GFSAMConfig] | None:
+        """Return all readings of a target by name, ``None`` where they were not looked for since it was run."""
+        found = self._readings.get(plane)
+        there = found is not None and found.run == self._run_of(plane) and prediction.settings in found.known.values()
+        return found.known if found is not None and there else None
+
+    def _say_reading(self, plane: PlaneKey, prediction: AnyPrediction | None) -> None:
+        """Say which reading of a target is shown, by the settings of what is shown."""
+        known = None if prediction is None else self._known(plane, prediction)
+        if plane == self._read:
+            self._say(LOOKING)
+        elif prediction is None or known is None or len(known) == 1:
+            self._say(("", ""))
+        else:
+            place = list(known.values()).index(prediction.settings)
+            self._say((list(known)[place], f"{place + 1} of {len(known)}"))
+
+    def _say(self, words: tuple[str, str]) -> None:
+        if words != self._said:
+            self._said = words
+            self.reading_changed.emit(*words)
+
+    def _run_of(self, plane: PlaneKey) -> int:
+        target = self._session.queue.get(plane)
+        return 0 if target is None else target.run
 
     def take_strokes(self, title: str = "paint", on: Iterable[PlaneKey] = ()) -> None:
         """Take a person's strokes on the proposal under review, or on other planes, into the history: one command."""
@@ -300,6 +340,7 @@ class Correcting:
         self._sheets.show_answer(plane, prediction.labels if shown is None else shown.unpack())
         clusters = known is None or _masks(known) != _masks(prediction)
         deque(self._following(plane, prediction, clusters=clusters), maxlen=0)
+        self._say_reading(plane, prediction)
         self.shown.emit(plane)
 
     def _following(self, plane: PlaneKey, prediction: AnyPrediction, *, clusters: bool) -> Iterator[None]:
@@ -330,10 +371,9 @@ class Correcting:
             )
 
     def _required(self) -> AnyPrediction:
-        self._plane()
-        prediction = self.prediction
+        target, prediction = self._session.queue.get(self._plane()), self.prediction
         if prediction is None:
-            raise CorrectionError(NO_ROOM)
+            raise CorrectionError(UNFINISHED if target is None or target.state in NO_ANSWER else NO_ROOM)
         return prediction
 
 

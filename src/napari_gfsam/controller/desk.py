@@ -15,7 +15,8 @@ from napari_gfsam.bridge.ours import FOLLOWERS, OurLayers, Role
 from napari_gfsam.bridge.preferences import preferences
 from napari_gfsam.bridge.prompts import PromptsLayer
 from napari_gfsam.bridge.region import drop_box
-from napari_gfsam.controller.correcting import Correcting, CorrectionError
+from napari_gfsam.controller.chosen import usable
+from napari_gfsam.controller.correcting import UNFINISHED, Correcting, CorrectionError
 from napari_gfsam.controller.exporting import Exporting
 from napari_gfsam.controller.files import FileSource
 from napari_gfsam.controller.filling import Filling
@@ -76,14 +77,15 @@ class Desk:
 
     Notes
     -----
-    `problem` carries a sentence for the person; `layers_changed` comes when layers came or went.
+    `problem` carries a sentence for the person; `layers_changed` comes when layers came or went. `not_usable` says what
+    of the preferences was passed over.
     """
 
     problem = Signal(str)
     layers_changed = Signal()
 
     def __init__(self, viewer: ViewerModel, root: Path | None = None) -> None:
-        chosen = preferences()
+        chosen, self.not_usable = usable(preferences())
         self.viewer = viewer
         self._removed: list[Layer] = []
         self.models = Models(chosen.model, chosen.settings)
@@ -259,6 +261,8 @@ class Desk:
             running=running,
             done=done,
             proposed=counts[TargetState.PROPOSED],
+            skipped=counts[TargetState.SKIPPED],
+            failed=counts[TargetState.FAILED],
             accepted=counts[TargetState.ACCEPTED],
         )
 
@@ -334,7 +338,7 @@ class Desk:
         """Return the class of new points: the label the brush has, if that is a class."""
         prediction = self.correcting.prediction
         if prediction is None:
-            raise CorrectionError("No finished target is under review; choose one in the list first.")
+            raise CorrectionError(UNFINISHED)
         layer = self.ours.find(Role.PROPOSAL, self._reviewed().source)
         brush = 0 if layer is None else int(layer.selected_label)
         return (

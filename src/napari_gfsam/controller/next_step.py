@@ -27,7 +27,7 @@ class Standing:
         In how many parts they will be looked at: tiles, and pictures that are not cut.
     running, done
         Of the run in progress: targets in all and finished; 0 when none runs.
-    proposed, accepted
+    proposed, skipped, failed, accepted
         Targets in the queue by state.
     """
 
@@ -41,6 +41,8 @@ class Standing:
     running: int = 0
     done: int = 0
     proposed: int = 0
+    skipped: int = 0
+    failed: int = 0
     accepted: int = 0
 
 
@@ -51,9 +53,7 @@ def next_step(now: Standing) -> str:
         return f"Working on {min(now.done + 1, now.running)} of {now.running}.{more}"
     if now.proposed:
         return f"Look at the worst first: {_count(now.proposed, 'proposal')} to accept (K), correct or skip (J)."
-    if now.accepted:
-        return f"All {_count(now.accepted, 'target')} accepted. Save the labels, or go back and pick more targets."
-    return _before_a_run(now)
+    return _after_a_review(now) or _before_a_run(now)
 
 
 def why_not_run(now: Standing) -> str:
@@ -61,6 +61,22 @@ def why_not_run(now: Standing) -> str:
     if not now.painted:
         return "Paint a reference first"
     return "" if now.targets else now.why_none or "Nothing is left to label; tick pictures under Targets"
+
+
+def _after_a_review(now: Standing) -> str:
+    """Say what is left once nothing is proposed any more; nothing before any run."""
+    if now.skipped:
+        again = "is left: look at it" if now.skipped == 1 else "are left: look at them"
+        return f"{_count(now.skipped, 'skipped target')} {again} again and accept (K), or correct."
+    if now.failed:
+        why = "click it in the list to see why" if now.failed == 1 else "click one in the list to see why"
+        again = " Run (R) tries again." if now.targets else ""
+        others = f" Export… (Review) saves the {now.accepted} accepted." if now.accepted else ""
+        return f"{_count(now.failed, 'target')} failed: {why}.{again}{others}"
+    if now.accepted:
+        more = f"press Run (R) to label {now.targets} more" if now.targets else "pick more targets (Prepare)"
+        return f"All {_count(now.accepted, 'target')} accepted. Press Export… (Review) to save the labels, or {more}."
+    return ""
 
 
 def _before_a_run(now: Standing) -> str:

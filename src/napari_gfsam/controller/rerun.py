@@ -60,13 +60,13 @@ class Rerun:
         Raises
         ------
         CorrectionError
-            If no target is under review, or it shows nothing.
+            If no target is under review, it was not in view, or it shows nothing.
         napari_gfsam.imaging.ImageError
             If a picture is no longer open.
         """
         self._session.history.settle()
-        plane = self._session.queue.current
-        if plane is None or not self._sheets.proposal(plane).any():
+        plane = self._review.look()
+        if not self._sheets.proposal(plane).any():
             raise CorrectionError("There is nothing in this target to learn from; correct it first.")
         if not self._session.queue.is_accepted(plane):
             self._review.accept(stay=True)

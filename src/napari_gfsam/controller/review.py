@@ -11,7 +11,7 @@ from psygnal import Signal
 from napari_gfsam.bridge.ours import Role
 from napari_gfsam.bridge.planes import show_plane, shown_plane
 from napari_gfsam.bridge.view import is_in_view, look_at
-from napari_gfsam.controller.correcting import CorrectionError
+from napari_gfsam.controller.correcting import UNFINISHED, CorrectionError
 from napari_gfsam.controller.files import path_of
 from napari_gfsam.imaging import ImageError
 from napari_gfsam.session.history import Command
@@ -68,6 +68,8 @@ class Review:
     def go_to(self, plane: PlaneKey, *, move: bool = True) -> None:
         """Take a target under review: sliders (unless they brought us here), proposal, points and clusters.
 
+        One without an answer is only chosen: its picture may be what could not be read.
+
         Raises
         ------
         ImageError
@@ -80,11 +82,12 @@ class Review:
         before = self._session.queue.current
         self._correcting.take_strokes()
         self._sources.of(plane)
-        self._refuse_changed(plane)
-        self._folders.open(plane)
-        self._sheets.show_again(plane)
-        if move:
-            self._bring(plane)
+        if plane in set(self._session.proposals) or self._is_found(plane):
+            self._refuse_changed(plane)
+            self._folders.open(plane)
+            self._sheets.show_again(plane)
+            if move:
+                self._bring(plane)
         yield
         if self._session.queue.current != before or plane not in self._session.queue:
             return
@@ -124,10 +127,24 @@ class Review:
             plane = self.shown(source_id)
             if plane is None or plane == self._session.queue.current:
                 continue
-            target = self._session.queue.get(plane)
-            if target is not None and target.state in SHOWN and self._is_ours(source_id):
+            if self._is_found(plane) and self._is_ours(source_id):
                 self.go_to(plane, move=False)
                 return
+
+    def look(self) -> PlaneKey:
+        """Return the target under review, which is what the sliders show, if that has been found.
+
+        Raises
+        ------
+        CorrectionError
+            If there is none, or the viewer did not show it, which it does now: nobody accepts what they do not see.
+        """
+        self.follow()
+        plane = self._required()
+        if self._sources.can_open(plane) and plane != self.shown(plane.source):
+            self.go_to(plane)
+            raise CorrectionError(f"{self._title(plane)}, under review, was not in view; look at it and try again.")
+        return plane
 
     def next(self) -> None:
         """Go to the next target, the least certain first; nothing is done if there is no other."""
@@ -151,9 +168,9 @@ class Review:
         Raises
         ------
         CorrectionError
-            If there is none.
+            If there is none, or it was not in view (see `look`).
         """
-        plane = self._required()
+        plane = self.look()
         following = self._other(self._session.queue.next_after, plane)
         self._accept([plane], f"accept {self._title(plane)}")
         self._step(None if stay else following)
@@ -287,10 +304,13 @@ class Review:
 
     def _required(self) -> PlaneKey:
         plane = self._session.queue.current
-        target = None if plane is None else self._session.queue.get(plane)
-        if plane is None or target is None or target.state not in SHOWN:
-            raise CorrectionError("No finished target is under review; choose one in the list first.")
+        if plane is None or not self._is_found(plane):
+            raise CorrectionError(UNFINISHED)
         return plane
+
+    def _is_found(self, plane: PlaneKey) -> bool:
+        target = self._session.queue.get(plane)
+        return target is not None and target.state in SHOWN
 
     def _title(self, plane: PlaneKey) -> str:
         target = self._session.queue.get(plane)

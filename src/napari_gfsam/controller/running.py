@@ -70,6 +70,12 @@ class Running:
         waiting = sum(self._is_open(plane) for plane in self._planes)
         return len(self._planes) - waiting, len(self._planes)
 
+    @property
+    def has_failed(self) -> bool:
+        """Whether a target of the newest run failed."""
+        failed = (target.run for target in self._session.queue if target.state == TargetState.FAILED)
+        return self._session.generation in failed
+
     def views(self, paints: Sequence[Paint], planes: Sequence[PlaneKey]) -> int:
         """Return in how many parts a run will look at planes: tiles, and pictures that are not cut."""
         tiles = self._looks.of(paints, planes).tiles
@@ -97,6 +103,10 @@ class Running:
         self._planes, self._failed = tuple(planes), 0
         self._new = tuple(plane for plane in planes if plane not in self._session.queue)
         self._decided = {plane: self._session.store.decided(plane) for plane in planes}
+        current = self._session.queue.current
+        reviewed = None if current is None else self._session.queue.get(current)
+        if reviewed is not None and reviewed.state == TargetState.FAILED:
+            self._session.queue.current = None  # why it failed was read: what is found first is shown
         self._session.queue.begin(Target(plane, source.title(plane)) for plane, source in targets)
         steps = run_targets(
             self._models.segmenter,

@@ -284,14 +284,14 @@ def _read(plane: PlaneKey, source: PictureSource) -> NDArray[Any]:
 
     Raises
     ------
-    ImageError, OSError, MemoryError
+    ImageError, ImageFileError, OSError, MemoryError
         If it cannot be read.
     """
     try:
         return source.read(plane)
-    except (ImageError, OSError, MemoryError):
-        raise
     except Exception as error:
+        if is_expected(error):
+            raise
         raise ImageError(f"{source.name} cannot be read ({type(error).__name__}: {error}).") from error
 
 

@@ -145,8 +145,8 @@ class ReviewQueue:
         return tuple(target for state in LISTED for target in self.worst_first(state))
 
     def above(self, score: float) -> tuple[Target, ...]:
-        """Return the proposals with this score or a higher one, for accepting them together."""
-        return tuple(target for target in self.worst_first() if target.score >= score)
+        """Return the proposals that show this score or a higher one, for accepting them together."""
+        return tuple(target for target in self.worst_first() if target.percent >= round(100 * score))
 
     def counts(self) -> Mapping[TargetState, int]:
         """Return the number of targets in every state."""

@@ -137,6 +137,11 @@ class Target:
     run: int = 0
     view: str = ""
 
+    @property
+    def percent(self) -> int:
+        """The score as lists show it and as it is compared: in whole percent."""
+        return round(100 * self.score)
+
 
 @dataclass(frozen=True, slots=True)
 class ClassRow:

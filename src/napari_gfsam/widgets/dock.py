@@ -64,12 +64,15 @@ class Dock(QWidget):
         self._prepare = Prepare(self.desk, self.references, self.classes, self.targets, self.run)
         self._reviewing = Reviewing(self.desk, self.review)
         self._tuning = Tuning(self.desk, self.advanced, self.model_line)
+        self._reviewed_run = 0
         self._later, self._follow = _timer(self, SHOW_MILLISECONDS), _timer(self, FOLLOW_MILLISECONDS)
         self._saver = QTimer(self)
         self._saver.setInterval(SAVE_MILLISECONDS)
         self._connect()
         self._make_shortcuts()
         self.refresh()
+        if self.desk.not_usable:
+            self.desk.problem.emit(self.desk.not_usable)
         self._offer()
         self._saver.start()
         # A window that closes deletes its docks without a close event to what is in them.
@@ -198,13 +201,20 @@ class Dock(QWidget):
             self._soon()
 
     def _on_done(self, _: object) -> None:
-        if self.stages.currentIndex() == 0 and self.desk.running.counts[0] <= 1:
-            self.stages.show_stage("review")
+        self._open_review()
         self._soon()
 
     def _on_ended(self, text: str) -> None:
         self.run.show_idle(text)
+        if self.desk.running.has_failed:
+            self._open_review()
         self._soon()
+
+    def _open_review(self) -> None:
+        """Show the review, once a run: a person may have gone back."""
+        if self._reviewed_run != self.desk.session.generation:
+            self._reviewed_run = self.desk.session.generation
+            self.stages.show_stage("review")
 
     def _on_ended_badly(self, _: str) -> None:
         self._on_ended("")

@@ -183,12 +183,12 @@ def _columns() -> tuple[Column[Target], ...]:
 def _name_state(entry: Target) -> str:
     """Return how certain a proposal is, or the state of a target that is none."""
     if entry.state is TargetState.PROPOSED:
-        return "empty" if entry.note and not entry.score else f"{entry.score:.0%}"
-    return f"skipped {entry.score:.0%}" if entry.state is TargetState.SKIPPED else entry.state.value
+        return "empty" if entry.note and not entry.score else f"{entry.percent}%"
+    return f"skipped {entry.percent}%" if entry.state is TargetState.SKIPPED else entry.state.value
 
 
 def _say_target(entry: Target) -> str:
-    certain = f", {entry.score:.0%} certain" if entry.run and entry.state is not TargetState.FAILED else ""
+    certain = f", {entry.percent}% certain" if entry.run and entry.state is not TargetState.FAILED else ""
     parts = (f"{entry.title}: {entry.state.value}{certain}", entry.note, _say_view(entry))
     return ". ".join(part for part in parts if part)
 

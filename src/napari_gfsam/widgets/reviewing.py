@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
     from napari_gfsam.bridge.clusters import ClusterId
     from napari_gfsam.controller.desk import Desk
-    from napari_gfsam.session.types import PlaneKey
     from napari_gfsam.widgets.review import ReviewPanel
 
 ALL, CURRENT = "all", "current"
@@ -42,7 +41,7 @@ class Reviewing:
 
     def _connect(self) -> None:
         desk, panel, guarded = self._desk, self._panel, self._desk.guarded
-        panel.target_chosen.connect(guarded(self._choose))
+        panel.target_chosen.connect(guarded(desk.review.go_to))
         panel.accept_requested.connect(guarded(desk.review.accept))
         panel.skip_requested.connect(guarded(desk.review.skip))
         panel.next_requested.connect(guarded(desk.review.next))
@@ -63,11 +62,6 @@ class Reviewing:
         # In this order: a click on a cluster also switches it, and what is shown then has other clusters perhaps.
         desk.correcting.shown.connect(self._forget_cluster)
         desk.clusters.clicked.connect(self._remember_cluster)
-
-    def _choose(self, plane: PlaneKey) -> None:
-        target = self._desk.session.queue.get(plane)
-        if target is not None and target.state in REVIEWED:
-            self._desk.review.go_to(plane)
 
     def _actions(self) -> ReviewActions:
         session = self._desk.session
