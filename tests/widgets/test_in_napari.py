@@ -21,6 +21,11 @@ if TYPE_CHECKING:
     from napari import Viewer
 
 pytestmark = pytest.mark.gui
+#: Of files and of classes: with places to break, and without.
+LONG_NAMES = {
+    "file": "20261123_plate07_wellB12_site0_DAPI_zproj_deconvolved_16bit_max-projection.v2.ome.tif",
+    "class": "mitochondria" * 7,
+}
 
 
 @pytest.fixture
@@ -81,6 +86,29 @@ def test_every_panel_fits_and_is_pictured_in_both_themes(qtbot, viewer, tmp_path
             assert picture.save(str(tmp_path / f"{name}_{theme}.png"))
             holder.close()
     assert len(list(tmp_path.glob("*.png"))) == 2 * (len(gallery.PANELS) + 2)
+
+
+@pytest.mark.parametrize("name", gallery.PANELS)
+@pytest.mark.parametrize("title", LONG_NAMES.values(), ids=LONG_NAMES)
+def test_a_long_name_pushes_nothing_out_of_sight(qtbot, name, title):
+    panel = gallery.PANELS[name]()
+    holder = scrolled(gallery.stacked(panel))
+    qtbot.addWidget(holder)
+    holder.setStyleSheet(get_stylesheet("dark"))
+    sentence = f"The layer “{title}” is no longer in the viewer, but {title}."
+    for part in panel.findChildren(QLabel):
+        if part.wordWrap() and part.textFormat() == Qt.TextFormat.PlainText:
+            part.setText(sentence)
+            assert part.text() == sentence
+    for box in panel.findChildren(QComboBox):
+        box.addItem(title)
+        box.setCurrentIndex(box.count() - 1)
+    holder.resize(gallery.WIDTH, 640)
+    holder.show()
+    settle(qtbot)
+    assert holder.widget().width() == holder.viewport().width()
+    cut = [text for text in cut_texts(panel) if text != title]  # a combo box cuts it and has a list
+    assert cut == []
 
 
 def test_keys_in_the_list_reach_the_viewer_and_arrows_do_not(qtbot, viewer):
