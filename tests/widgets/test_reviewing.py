@@ -10,7 +10,9 @@ from qtpy.QtWidgets import QProgressBar
 from napari_gfsam.bridge.keys import KEYS
 from napari_gfsam.session.types import PlaneKey, Target, TargetState
 from napari_gfsam.widgets.corrections import OVERLAYS, POINTER_KEYS
-from napari_gfsam.widgets.data import ReviewActions
+from napari_gfsam.widgets.data import Choice, ReviewActions
+from napari_gfsam.widgets.export_dialog import WIDTH, ExportDialog
+from napari_gfsam.widgets.reviewing import _formats
 from napari_gfsam.widgets.table import Table
 from tests.widgets import gallery
 from tests.widgets.hands import button, choose, click, click_cell, heard, show
@@ -175,3 +177,20 @@ def test_five_hundred_targets_stay_in_their_list(review):
     assert table.viewport().rect().contains(row)  # the current one is in sight
     review.show_targets([replace(many[0], score=0.5), *many[1:]], many[250].plane)
     assert table.chosen_key == many[250].plane
+
+
+def test_the_export_dialog_shows_all_of_what_it_says(qtbot):
+    dialog = ExportDialog()
+    dialog.show_formats(_formats())
+    dialog.show_scopes([Choice("all", "2 targets, proposed, none is accepted yet")])
+    show(qtbot, dialog, WIDTH)
+    boxes = dialog._format, dialog._scope
+    heights = set()
+    for place in range(dialog._format.count()):
+        dialog._format.setCurrentIndex(place)
+        qtbot.wait(1)
+        assert [box.height() for box in boxes] == [box.sizeHint().height() for box in boxes]
+        assert dialog._note.height() >= dialog._note.heightForWidth(dialog._note.width()), dialog._format.currentText()
+        heights.add(dialog.height())
+    assert len(heights) > 1
+    assert dialog.width() == WIDTH
