@@ -48,10 +48,18 @@ def test_the_next_step_at_every_step(at):
     assert step(at).startswith("Open a picture")
     image = at.image("cells", picture(1)[0])
     assert "Label this picture" in step(at)
+    truth = at.viewer.add_labels(picture(1)[1], visible=False)
+    assert step(at).startswith("Press “Label this picture”")
+    truth.visible = True
+    assert step(at).startswith("Choose your painted labels")
     at.desk.references.new(image)
     assert step(at).startswith("Paint one object")
     at.stroke(at.ours(Role.REFERENCE, image), *np.nonzero(picture(1)[1]), values=1)
     assert "Run (R)" in step(at)
+    (row,) = at.desk.session.references
+    at.desk.session.references.enable(row.id, False)
+    assert step(at).startswith("Tick a reference")
+    at.desk.session.references.enable(row.id, True)
     at.press("run")
     assert step(at).startswith("Working on 1 of 1")
     at.wait()

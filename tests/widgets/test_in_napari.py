@@ -13,7 +13,7 @@ from qtpy.QtWidgets import QAbstractButton, QAbstractSpinBox, QComboBox, QLabel,
 from napari_gfsam.widgets.parts import scrolled
 from napari_gfsam.widgets.table import Table
 from tests.widgets import gallery
-from tests.widgets.hands import double_click_cell
+from tests.widgets.hands import button, choose, double_click_cell
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -109,6 +109,27 @@ def test_a_long_name_pushes_nothing_out_of_sight(qtbot, name, title):
     assert holder.widget().width() == holder.viewport().width()
     cut = [text for text in cut_texts(panel) if text != title]  # a combo box cuts it and has a list
     assert cut == []
+
+
+def test_the_ways_to_begin_stay_until_there_is_a_reference(qtbot, viewer, monkeypatch, tmp_path):
+    monkeypatch.setenv("NAPARI_GFSAM_SESSIONS", str(tmp_path / "sessions"))
+    _, dock = viewer.window.add_plugin_dock_widget("napari-gfsam", "GF-SAM")
+    settle(qtbot)
+    size = viewer.window._qt_window.size()
+    first_steps = {"cells_over_time": "Press “Label this picture”", "village": "Choose your painted labels in"}
+    for sample, words in first_steps.items():
+        viewer.layers.clear()
+        viewer.open_sample("napari-gfsam", sample)
+        qtbot.waitUntil(lambda words=words: dock.next_step._step.text().startswith(words))
+        assert button(dock, "Label this picture").isVisible()
+        assert dock.welcome._layers.isVisible()
+    choose(qtbot, dock.welcome._layers, 0)
+    qtbot.waitUntil(dock.welcome.isHidden)
+    (row,) = dock.desk.session.references
+    dock.desk.session.references.enable(row.id, False)
+    qtbot.waitUntil(lambda: dock.next_step._step.text().startswith("Tick a reference"))
+    assert dock.references.isVisible()
+    assert viewer.window._qt_window.size() == size
 
 
 def test_keys_in_the_list_reach_the_viewer_and_arrows_do_not(qtbot, viewer):

@@ -243,8 +243,9 @@ class Desk:
         (planes, why_none), paints = self.targets.countable(), self.references.paints()
         return Standing(
             pictures=len(self.pictures.groups()),
-            label_layers=len(self.references.others()),
+            label_layers=sum(layer.visible for layer in self.references.others()),
             references=len(self.session.references.enabled),
+            unused=len(self.session.references) - len(self.session.references.enabled),
             painted=len(paints),
             targets=len(planes),
             why_none=why_none,

@@ -14,9 +14,9 @@ class Standing:
     pictures
         Image layers in the viewer that are not ours.
     label_layers
-        The person's own label layers that are not references.
-    references
-        Reference rows in use.
+        The person's own label layers that are shown and no references.
+    references, unused
+        Reference rows in use, and those that are switched off.
     painted
         Of these, rows with paint.
     targets
@@ -34,6 +34,7 @@ class Standing:
     pictures: int = 0
     label_layers: int = 0
     references: int = 0
+    unused: int = 0
     painted: int = 0
     targets: int = 0
     why_none: str = ""
@@ -66,8 +67,10 @@ def why_not_run(now: Standing) -> str:
 def _before_a_run(now: Standing) -> str:
     if not now.pictures:
         return "Open a picture (drag it into the window), or try an example."
+    if not now.references and now.unused:
+        return "Tick a reference, or make another one."
     if not now.references and now.label_layers:
-        return "Choose your painted label layer under References, or make a new one and paint one object."
+        return "Choose your painted labels in “Use a label layer…”, or press “Label this picture” and paint one object."
     if not now.references:
         return "Press “Label this picture”, then paint one object with the brush."
     if not now.painted:

@@ -81,7 +81,7 @@ class Dock(QWidget):
         standing = self.desk.standing()
         self.next_step.show_step(next_step(standing))
         review = self.stages.currentIndex() == 1 and bool(len(self.desk.session.queue))
-        empty = not (standing.references or len(self.desk.session.queue) or standing.label_layers)
+        empty = not (len(self.desk.session.references) or len(self.desk.session.queue))
         self.welcome.setVisible(empty)
         self.preparing.setVisible(not empty and not review)
         self.reviewed.setVisible(review)
@@ -168,6 +168,7 @@ class Dock(QWidget):
         self._links.connect(desk.saving.brought_back, self._on_brought_back)
         self.welcome.example_requested.connect(desk.guarded(desk.open_example))
         self.welcome.label_requested.connect(desk.guarded(self._prepare.new_reference))
+        self.welcome.layer_chosen.connect(desk.guarded(self._prepare.use_layer))
         self.stages.stage_chosen.connect(self._soon)
         self.resume.go_on_requested.connect(desk.guarded(self._go_on))
         self.resume.fresh_requested.connect(desk.guarded(self._start_fresh))
@@ -210,8 +211,8 @@ class Dock(QWidget):
         self._on_ended("")
 
     def _show_welcome(self) -> None:
-        groups = self.desk.pictures.groups()
-        self.welcome.show_picture(str(self.desk.image().name) if groups else "")
+        self.welcome.show_picture(self._prepare.picture_name())
+        self.welcome.show_layers(self._prepare.label_layers())
 
     def _offer(self) -> None:
         found = self.desk.saving.offer()

@@ -140,6 +140,13 @@ def fill(box: QComboBox, choices: Iterable[Choice], value: str | None) -> None:
         box.setCurrentIndex(box.findData(value))
 
 
+def take(box: QComboBox, place: int) -> str:
+    """Return the value of an entry that a person chose and show the placeholder again, without a signal."""
+    with QSignalBlocker(box):
+        box.setCurrentIndex(-1)
+    return str(box.itemData(place))
+
+
 def spin_box(low: int, high: int, tip: str, prefix: str = "", suffix: str = "") -> QSpinBox:
     """Return a spin box."""
     made = QSpinBox()
