@@ -23,6 +23,7 @@ class OutOfMemoryError(RuntimeError):
         (WeightsError("Damaged."), True, "Damaged."),
         (FileNotFoundError(errno.ENOENT, "No such file", "a.tif"), True, "(a.tif): No such file."),
         (PermissionError(), True, "PermissionError"),
+        (OSError("It is no folder; choose another folder."), True, ": It is no folder; choose another folder."),
         (OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "b.tif"), True, "The disk is full (b.tif)"),
         (MemoryError(), True, "not enough memory"),
         (OutOfMemoryError("CUDA out of memory."), True, "not enough memory"),
@@ -36,4 +37,5 @@ def test_every_error_is_one_sentence(error, expected, words):
     sentence = sentence_of(error)
     assert words in sentence
     assert sentence.endswith(".")
+    assert not sentence.endswith("..")
     assert "\n" not in sentence

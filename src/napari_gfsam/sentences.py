@@ -34,4 +34,4 @@ def _about_file(error: OSError) -> str:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return f"The disk is full{where}; make room, then run again."
     reason = error.strerror or str(error) or type(error).__name__
-    return f"A file could not be read or written{where}: {reason}."
+    return f"A file could not be read or written{where}: {reason.rstrip('.')}."

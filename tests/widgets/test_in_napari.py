@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import napari
+import numpy as np
 import pytest
 from napari.qt import get_stylesheet
 from qtpy.QtCore import QCoreApplication, QEvent, Qt
 from qtpy.QtWidgets import QAbstractButton, QAbstractSpinBox, QComboBox, QLabel, QLineEdit, QWidget
 
+from napari_gfsam.session.folder import SessionFolder
+from napari_gfsam.session.offer import Offer
 from napari_gfsam.widgets.parts import scrolled
 from napari_gfsam.widgets.table import Table
 from tests.widgets import gallery
-from tests.widgets.hands import button, choose, double_click_cell
+from tests.widgets.hands import button, choose, click, double_click_cell
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -130,6 +134,17 @@ def test_the_ways_to_begin_stay_until_there_is_a_reference(qtbot, viewer, monkey
     qtbot.waitUntil(lambda: dock.next_step._step.text().startswith("Tick a reference"))
     assert dock.references.isVisible()
     assert viewer.window._qt_window.size() == size
+
+
+def test_the_offer_to_go_on_is_what_the_sentence_speaks_of(qtbot, viewer, monkeypatch, tmp_path):
+    monkeypatch.setenv("NAPARI_GFSAM_SESSIONS", str(tmp_path / "sessions"))
+    viewer.add_image(np.zeros((20, 30), np.uint8))
+    offer = Offer(SessionFolder(tmp_path), 3, 1, datetime(2026, 11, 22, 14, 2))
+    monkeypatch.setattr("napari_gfsam.controller.saving.latest_offer", lambda root: (offer, ()))
+    _, dock = viewer.window.add_plugin_dock_widget("napari-gfsam", "GF-SAM")
+    assert dock.next_step._step.text().startswith("Press “Go on”")
+    click(qtbot, dock, "Start fresh")
+    qtbot.waitUntil(lambda: dock.next_step._step.text().startswith("Press “Label this picture”"))
 
 
 def test_keys_in_the_list_reach_the_viewer_and_arrows_do_not(qtbot, viewer):

@@ -14,7 +14,7 @@ from napari_gfsam.bridge.keys import bind, unbind
 from napari_gfsam.bridge.ours import FOLLOWERS, OurLayers, Role
 from napari_gfsam.bridge.preferences import preferences
 from napari_gfsam.bridge.prompts import PromptsLayer
-from napari_gfsam.bridge.region import drop_box
+from napari_gfsam.bridge.region import drop_box, is_drawing
 from napari_gfsam.controller.correcting import Correcting, CorrectionError
 from napari_gfsam.controller.exporting import Exporting
 from napari_gfsam.controller.files import FileSource
@@ -245,6 +245,7 @@ class Desk:
             pictures=len(self.pictures.groups()),
             label_layers=sum(layer.visible for layer in self.references.others()),
             references=len(self.session.references.enabled),
+            drawing=is_drawing(self.viewer),
             unused=len(self.session.references) - len(self.session.references.enabled),
             painted=len(paints),
             targets=len(planes),

@@ -17,6 +17,8 @@ class Standing:
         The person's own label layers that are shown and no references.
     references, unused
         Reference rows in use, and those that are switched off.
+    drawing
+        Whether a box around the painted part of one is waited for.
     painted
         Of these, rows with paint.
     targets
@@ -35,6 +37,7 @@ class Standing:
     label_layers: int = 0
     references: int = 0
     unused: int = 0
+    drawing: bool = False
     painted: int = 0
     targets: int = 0
     why_none: str = ""
@@ -47,6 +50,8 @@ class Standing:
 
 def next_step(now: Standing) -> str:
     """Return one plain sentence for the annotator."""
+    if now.drawing:
+        return "Drag a box over the part of the picture in which every object is painted."
     if now.running:
         more = " Finished ones can already be reviewed." if now.done else ""
         return f"Working on {min(now.done + 1, now.running)} of {now.running}.{more}"

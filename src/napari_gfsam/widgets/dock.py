@@ -20,7 +20,7 @@ from napari_gfsam.widgets.next_step import NextStep
 from napari_gfsam.widgets.parts import GAP, scrolled
 from napari_gfsam.widgets.prepare import Prepare
 from napari_gfsam.widgets.references import ReferencesPanel
-from napari_gfsam.widgets.resume import ResumeBar
+from napari_gfsam.widgets.resume import CHOOSE, ResumeBar
 from napari_gfsam.widgets.review import ReviewPanel
 from napari_gfsam.widgets.reviewing import Reviewing
 from napari_gfsam.widgets.run import RunPanel
@@ -69,8 +69,8 @@ class Dock(QWidget):
         self._saver.setInterval(SAVE_MILLISECONDS)
         self._connect()
         self._make_shortcuts()
-        self.refresh()
         self._offer()
+        self.refresh()
         self._saver.start()
         # A window that closes deletes its docks without a close event to what is in them.
         self.destroyed.connect(self._links.close)
@@ -79,9 +79,10 @@ class Dock(QWidget):
         """Show how things stand now."""
         self.desk.tidy()
         standing = self.desk.standing()
-        self.next_step.show_step(next_step(standing))
         review = self.stages.currentIndex() == 1 and bool(len(self.desk.session.queue))
         empty = not (len(self.desk.session.references) or len(self.desk.session.queue))
+        asked = empty and not self.resume.isHidden()
+        self.next_step.show_step(CHOOSE if asked else next_step(standing))
         self.welcome.setVisible(empty)
         self.preparing.setVisible(not empty and not review)
         self.reviewed.setVisible(review)
@@ -221,6 +222,7 @@ class Dock(QWidget):
 
     def _go_on(self) -> None:
         self.resume.hide()
+        self._soon()
         self.desk.saving.bring_back()
 
     def _on_brought_back(self, _: object) -> None:
@@ -229,6 +231,7 @@ class Dock(QWidget):
 
     def _start_fresh(self) -> None:
         self.resume.hide()
+        self._soon()
         self.desk.saving.start_fresh()
 
 
