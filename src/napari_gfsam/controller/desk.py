@@ -244,8 +244,8 @@ class Desk:
         return Standing(
             pictures=len(self.pictures.groups()),
             label_layers=sum(layer.visible for layer in self.references.others()),
-            references=len(self.session.references.enabled),
             drawing=is_drawing(self.viewer),
+            references=len(self.session.references.enabled),
             unused=len(self.session.references) - len(self.session.references.enabled),
             painted=len(paints),
             targets=len(planes),

@@ -14,13 +14,13 @@ class Standing:
     pictures
         Image layers in the viewer that are not ours.
     label_layers
-        The person's own label layers that are shown and no references.
+        The person's own label layers that are shown and are no references.
+    drawing
+        Whether a box around painted objects is waited for.
     references, unused
         Reference rows in use, and those that are switched off.
-    drawing
-        Whether a box around the painted part of one is waited for.
     painted
-        Of these, rows with paint.
+        Of those in use, rows with paint.
     targets
         Planes picked that are not accepted.
     why_none
@@ -35,9 +35,9 @@ class Standing:
 
     pictures: int = 0
     label_layers: int = 0
+    drawing: bool = False
     references: int = 0
     unused: int = 0
-    drawing: bool = False
     painted: int = 0
     targets: int = 0
     why_none: str = ""
