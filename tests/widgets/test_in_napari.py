@@ -142,7 +142,7 @@ def test_the_offer_to_go_on_is_what_the_sentence_speaks_of(qtbot, viewer, monkey
     offer = Offer(SessionFolder(tmp_path), 3, 1, datetime(2026, 11, 22, 14, 2))
     monkeypatch.setattr("napari_gfsam.controller.saving.latest_offer", lambda root: (offer, ()))
     _, dock = viewer.window.add_plugin_dock_widget("napari-gfsam", "GF-SAM")
-    assert dock.next_step._step.text().startswith("Press “Go on”")
+    qtbot.waitUntil(lambda: dock.next_step._step.text().startswith("Press “Go on”"))
     click(qtbot, dock, "Start fresh")
     qtbot.waitUntil(lambda: dock.next_step._step.text().startswith("Press “Label this picture”"))
 

@@ -69,8 +69,8 @@ class Dock(QWidget):
         self._saver.setInterval(SAVE_MILLISECONDS)
         self._connect()
         self._make_shortcuts()
-        self._offer()
         self.refresh()
+        self._offer()
         self._saver.start()
         # A window that closes deletes its docks without a close event to what is in them.
         self.destroyed.connect(self._links.close)
@@ -219,6 +219,7 @@ class Dock(QWidget):
         found = self.desk.saving.offer()
         if found is not None:
             self.resume.show_offer(found.targets, found.accepted, found.when)
+            self._soon()
 
     def _go_on(self) -> None:
         self.resume.hide()
