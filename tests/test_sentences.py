@@ -24,6 +24,7 @@ class OutOfMemoryError(RuntimeError):
         (FileNotFoundError(errno.ENOENT, "No such file", "a.tif"), True, "(a.tif): No such file."),
         (OSError("a.json cannot be written; choose another folder."), True, "choose another folder."),
         (PermissionError(), True, "PermissionError"),
+        (OSError("It is no folder; choose another folder."), True, ": It is no folder; choose another folder."),
         (OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "b.tif"), True, "The disk is full (b.tif)"),
         (MemoryError(), True, "not enough memory"),
         (OutOfMemoryError("CUDA out of memory."), True, "not enough memory"),

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import tempfile
 import time
 from pathlib import Path
@@ -16,7 +17,6 @@ from PIL import Image
 from qtpy.QtWidgets import QApplication
 
 from napari_gfsam.core.types import Status
-from napari_gfsam.widgets.dock import Dock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,8 +43,8 @@ class Window:
         self.viewer = napari.Viewer(show=True)
         self.viewer.theme = theme
         self.viewer.window._qt_window.resize(*SIZE)
-        self.dock = Dock(self.viewer, Path(tempfile.mkdtemp()))
-        self.viewer.window.add_dock_widget(self.dock, name="GF-SAM")
+        os.environ["NAPARI_GFSAM_SESSIONS"] = tempfile.mkdtemp()
+        _, self.dock = self.viewer.window.add_plugin_dock_widget("napari-gfsam", "GF-SAM")
         self.wait(1.0)
 
     def wait(self, seconds: float) -> None:
@@ -67,8 +67,7 @@ class Window:
         """Save what is shown."""
         self.wait(1.0)
         pixels = self.viewer.window.screenshot(flash=False, canvas_only=False)
-        picture = Image.fromarray(pixels[..., :3]).quantize(256, dither=Image.Dither.NONE)
-        picture.save(self._out / f"viewer_{name}.png", optimize=True)
+        Image.fromarray(pixels[..., :3]).save(self._out / f"viewer_{name}.png", optimize=True)
 
     def run(self) -> None:
         """Run, and wait for the end."""

@@ -14,11 +14,12 @@ import pytest
 from napari_gfsam.bridge.identity import is_ours
 from napari_gfsam.bridge.keys import KEYS
 from napari_gfsam.bridge.ours import Role
+from napari_gfsam.bridge.region import draw_box
 from napari_gfsam.controller.desk import Desk
 from napari_gfsam.controller.next_step import Standing, next_step
 from napari_gfsam.io.writers import write_picture
 from napari_gfsam.session.types import TargetState
-from tests.controller.hands import fingerprint, picture
+from tests.controller.hands import SHAPE, fingerprint, picture
 
 pytestmark = pytest.mark.gui
 
@@ -48,10 +49,24 @@ def test_the_next_step_at_every_step(at):
     assert step(at).startswith("Open a picture")
     image = at.image("cells", picture(1)[0])
     assert "Label this picture" in step(at)
+    truth = at.viewer.add_labels(picture(1)[1], visible=False)
+    assert step(at).startswith("Press “Label this picture”")
+    truth.visible = True
+    assert step(at).startswith("Choose your painted labels")
     at.desk.references.new(image)
     assert step(at).startswith("Paint one object")
     at.stroke(at.ours(Role.REFERENCE, image), *np.nonzero(picture(1)[1]), values=1)
     assert "Run (R)" in step(at)
+    (row,) = at.desk.session.references
+    at.desk.session.references.enable(row.id, False)
+    assert step(at).startswith("Tick a reference")
+    at.desk.session.references.enable(row.id, True)
+    drawn = []
+    draw_box(at.viewer, image, row.plane, SHAPE, drawn.append)
+    assert step(at).startswith("Drag a box")
+    at.viewer.layers.selection.active.add_rectangles([[0, 0], [50, 70]])
+    assert "Run (R)" in step(at)
+    assert drawn == [(0, 0, 51, 71)]
     at.press("run")
     assert step(at).startswith("Working on 1 of 1")
     at.wait()

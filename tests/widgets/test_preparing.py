@@ -40,6 +40,16 @@ def test_welcome_offers_two_ways_to_begin(qtbot):
     assert "&lt;b&gt;cells" in button(panel, "Label").toolTip()
 
 
+def test_welcome_offers_label_layers_that_are_there(qtbot):
+    panel = show(qtbot, WelcomePanel())
+    assert panel._layers.isHidden()
+    panel.show_layers([Choice("a", "one"), Choice("b", "two")])
+    with heard(panel.layer_chosen, panel.label_requested) as got:
+        choose(qtbot, panel._layers, 1)
+    assert got == [("b",)]
+    assert panel._layers.currentIndex() == -1
+
+
 @pytest.fixture
 def references(qtbot) -> ReferencesPanel:
     return show(qtbot, gallery.references_panel())

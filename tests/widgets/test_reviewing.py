@@ -11,9 +11,10 @@ from napari_gfsam.bridge.keys import KEYS
 from napari_gfsam.core.config import PRESETS
 from napari_gfsam.session.types import PlaneKey, Target, TargetState
 from napari_gfsam.widgets.corrections import OVERLAYS, POINTER_KEYS
-from napari_gfsam.widgets.data import ReviewActions
+from napari_gfsam.widgets.data import Choice, ReviewActions
+from napari_gfsam.widgets.export_dialog import WIDTH, ExportDialog
 from napari_gfsam.widgets.review import ReviewPanel
-from napari_gfsam.widgets.reviewing import Reviewing
+from napari_gfsam.widgets.reviewing import Reviewing, _formats
 from napari_gfsam.widgets.table import Table
 from tests.fakes import QUICK
 from tests.widgets import gallery
@@ -205,3 +206,20 @@ def test_a_click_on_a_failed_target_says_why_and_stays(qtbot, at, tmp_path, monk
     assert not at.queue.counts()[TargetState.ACCEPTED]
     at.press("next")
     assert at.target(at.current).state == TargetState.PROPOSED
+
+
+def test_the_export_dialog_shows_all_of_what_it_says(qtbot):
+    dialog = ExportDialog()
+    dialog.show_formats(_formats())
+    dialog.show_scopes([Choice("all", "2 targets, proposed, none is accepted yet")])
+    show(qtbot, dialog, WIDTH)
+    boxes = dialog._format, dialog._scope
+    heights = set()
+    for place in range(dialog._format.count()):
+        dialog._format.setCurrentIndex(place)
+        qtbot.wait(1)
+        assert [box.height() for box in boxes] == [box.sizeHint().height() for box in boxes]
+        assert dialog._note.height() >= dialog._note.heightForWidth(dialog._note.width()), dialog._format.currentText()
+        heights.add(dialog.height())
+    assert len(heights) > 1
+    assert dialog.width() == WIDTH

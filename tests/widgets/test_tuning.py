@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 import pytest
 
 from napari_gfsam.imaging import PixelRecipe
+from napari_gfsam.models.fetching import FetchProgress
+from napari_gfsam.models.registry import PRESETS
 from napari_gfsam.session.picks import IntensityPick
 from napari_gfsam.widgets.advanced import AdvancedPanel
+from napari_gfsam.widgets.get_more import GetMoreDialog
 from napari_gfsam.widgets.model_line import ModelLine
+from napari_gfsam.widgets.table import Table
 from napari_gfsam.widgets.tuning import Tuning
-from tests.controller.hands import picture
+from tests.controller.hands import RUN_MILLISECONDS, picture
+from tests.widgets.hands import button, click, click_cell, show
 
 pytestmark = pytest.mark.gui
 
@@ -74,3 +81,37 @@ def test_a_picture_that_cannot_be_read_shows_no_level(tuning):
     at.desk.pictures.intensity = PixelRecipe("range", limits=((0, 100), (0, 200)))
     connected.refresh()
     assert panel._level.currentIndex() == -1
+
+
+def test_models_are_downloaded_from_the_dialog(at, qtbot, monkeypatch):
+    go_on, fetched = threading.Event(), []
+
+    def fetch(spec):
+        fetched.append(spec.id)
+        yield FetchProgress("model", stage="download", done_bytes=1, total_bytes=2)
+        go_on.wait(RUN_MILLISECONDS / 1000)
+
+    monkeypatch.setattr("napari_gfsam.models.fetching.fetch", fetch)
+    monkeypatch.setattr("napari_gfsam.models.weights.is_present", lambda spec: False)
+    panel = AdvancedPanel()
+    line = ModelLine()
+    qtbot.addWidget(line)
+    tuning = Tuning(at.desk, show(qtbot, panel), line)
+    click(qtbot, panel, "Get more…")
+    dialog = panel.findChild(GetMoreDialog)
+    assert button(dialog, "Download").isEnabled()
+    click_cell(qtbot, dialog.findChild(Table), 1, 0)
+    wanted = dialog.findChild(Table).chosen_key
+    assert fetched == []  # nothing before the button is pressed
+    click(qtbot, dialog, "Download")
+    qtbot.waitUntil(lambda: button(dialog, "Cancel").isEnabled(), timeout=RUN_MILLISECONDS)
+    assert not button(dialog, "Download").isEnabled()
+    tuning.refresh()
+    assert not button(dialog, "Download").isEnabled()
+    go_on.set()
+    qtbot.waitUntil(lambda: at.desk.models.choice.preset == wanted, timeout=RUN_MILLISECONDS)
+    assert fetched == [spec.id for spec in PRESETS[wanted].models]
+    assert not button(dialog, "Cancel").isEnabled()
+    assert button(dialog, "Download").isEnabled()  # there are others
+    assert dialog.findChild(Table).chosen_key not in (None, wanted)
+    assert at.problems == []

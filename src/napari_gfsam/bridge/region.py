@@ -60,6 +60,11 @@ def draw_box(viewer: ViewerModel, over: Layer, plane: PlaneKey, shape: Shape, dr
     layer.events.data.connect(take)
 
 
+def is_drawing(viewer: ViewerModel) -> bool:
+    """Tell whether a box is waited for."""
+    return any(our_layers(viewer, ROLE))
+
+
 def drop_box(viewer: ViewerModel) -> None:
     """Take away a box layer that nobody finished."""
     for layer in our_layers(viewer, ROLE):

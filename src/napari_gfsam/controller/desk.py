@@ -14,7 +14,7 @@ from napari_gfsam.bridge.keys import bind, unbind
 from napari_gfsam.bridge.ours import FOLLOWERS, OurLayers, Role
 from napari_gfsam.bridge.preferences import preferences
 from napari_gfsam.bridge.prompts import PromptsLayer
-from napari_gfsam.bridge.region import drop_box
+from napari_gfsam.bridge.region import drop_box, is_drawing
 from napari_gfsam.controller.chosen import usable
 from napari_gfsam.controller.correcting import UNFINISHED, Correcting, CorrectionError
 from napari_gfsam.controller.exporting import Exporting
@@ -252,8 +252,10 @@ class Desk:
         (planes, why_none), paints = self.targets.countable(), self.references.paints()
         return Standing(
             pictures=len(self.pictures.groups()),
-            label_layers=len(self.references.others()),
+            label_layers=sum(layer.visible for layer in self.references.others()),
+            drawing=is_drawing(self.viewer),
             references=len(self.session.references.enabled),
+            unused=len(self.session.references) - len(self.session.references.enabled),
             painted=len(paints),
             targets=len(planes),
             why_none=why_none,

@@ -14,11 +14,13 @@ class Standing:
     pictures
         Image layers in the viewer that are not ours.
     label_layers
-        The person's own label layers that are not references.
-    references
-        Reference rows in use.
+        The person's own label layers that are shown and are no references.
+    drawing
+        Whether a box around painted objects is waited for.
+    references, unused
+        Reference rows in use, and those that are switched off.
     painted
-        Of these, rows with paint.
+        Of those in use, rows with paint.
     targets
         Planes picked that are not accepted.
     why_none
@@ -33,7 +35,9 @@ class Standing:
 
     pictures: int = 0
     label_layers: int = 0
+    drawing: bool = False
     references: int = 0
+    unused: int = 0
     painted: int = 0
     targets: int = 0
     why_none: str = ""
@@ -48,6 +52,8 @@ class Standing:
 
 def next_step(now: Standing) -> str:
     """Return one plain sentence for the annotator."""
+    if now.drawing:
+        return "Drag a box over the part of the picture in which every object is painted."
     if now.running:
         more = " Finished ones can already be reviewed." if now.done else ""
         return f"Working on {min(now.done + 1, now.running)} of {now.running}.{more}"
@@ -82,8 +88,10 @@ def _after_a_review(now: Standing) -> str:
 def _before_a_run(now: Standing) -> str:
     if not now.pictures:
         return "Open a picture (drag it into the window), or try an example."
+    if not now.references and now.unused:
+        return "Tick a reference, or make another one."
     if not now.references and now.label_layers:
-        return "Choose your painted label layer under References, or make a new one and paint one object."
+        return "Choose your painted labels in “Use a label layer…”, or press “Label this picture” and paint one object."
     if not now.references:
         return "Press “Label this picture”, then paint one object with the brush."
     if not now.painted:

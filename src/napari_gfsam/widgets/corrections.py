@@ -9,7 +9,19 @@ from qtpy.QtWidgets import QGridLayout, QLabel, QWidget
 
 from napari_gfsam.bridge.keys import key_of
 from napari_gfsam.widgets.data import Choice, ReviewActions
-from napari_gfsam.widgets.parts import GAP, button, check_box, column, combo_box, equal_row, fill, hint, label, say
+from napari_gfsam.widgets.parts import (
+    GAP,
+    button,
+    check_box,
+    column,
+    combo_box,
+    equal_row,
+    fill,
+    hint,
+    label,
+    say,
+    take,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -114,10 +126,7 @@ class CorrectionsPanel(QWidget):
                 box.setChecked(name in shown)
 
     def _move(self, place: int) -> None:
-        class_id = int(self._classes.itemData(place))
-        with QSignalBlocker(self._classes):
-            self._classes.setCurrentIndex(-1)
-        self.move_requested.emit(class_id)
+        self.move_requested.emit(int(take(self._classes, place)))
 
     def _toggle_overlay(self, shown: bool) -> None:
         name = next(name for name, box in self._overlays.items() if box is self.sender())

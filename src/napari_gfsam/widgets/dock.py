@@ -20,7 +20,7 @@ from napari_gfsam.widgets.next_step import NextStep
 from napari_gfsam.widgets.parts import GAP, scrolled
 from napari_gfsam.widgets.prepare import Prepare
 from napari_gfsam.widgets.references import ReferencesPanel
-from napari_gfsam.widgets.resume import ResumeBar
+from napari_gfsam.widgets.resume import CHOOSE, ResumeBar
 from napari_gfsam.widgets.review import ReviewPanel
 from napari_gfsam.widgets.reviewing import Reviewing
 from napari_gfsam.widgets.run import RunPanel
@@ -82,9 +82,10 @@ class Dock(QWidget):
         """Show how things stand now."""
         self.desk.tidy()
         standing = self.desk.standing()
-        self.next_step.show_step(next_step(standing))
         review = self.stages.currentIndex() == 1 and bool(len(self.desk.session.queue))
-        empty = not (standing.references or len(self.desk.session.queue) or standing.label_layers)
+        empty = not (len(self.desk.session.references) or len(self.desk.session.queue))
+        asked = empty and not self.resume.isHidden()
+        self.next_step.show_step(CHOOSE if asked else next_step(standing))
         self.welcome.setVisible(empty)
         self.preparing.setVisible(not empty and not review)
         self.reviewed.setVisible(review)
@@ -171,6 +172,7 @@ class Dock(QWidget):
         self._links.connect(desk.saving.brought_back, self._on_brought_back)
         self.welcome.example_requested.connect(desk.guarded(desk.open_example))
         self.welcome.label_requested.connect(desk.guarded(self._prepare.new_reference))
+        self.welcome.layer_chosen.connect(desk.guarded(self._prepare.use_layer))
         self.stages.stage_chosen.connect(self._soon)
         self.resume.go_on_requested.connect(desk.guarded(self._go_on))
         self.resume.fresh_requested.connect(desk.guarded(self._start_fresh))
@@ -220,16 +222,18 @@ class Dock(QWidget):
         self._on_ended("")
 
     def _show_welcome(self) -> None:
-        groups = self.desk.pictures.groups()
-        self.welcome.show_picture(str(self.desk.image().name) if groups else "")
+        self.welcome.show_picture(self._prepare.picture_name())
+        self.welcome.show_layers(self._prepare.label_layers())
 
     def _offer(self) -> None:
         found = self.desk.saving.offer()
         if found is not None:
             self.resume.show_offer(found.targets, found.accepted, found.when)
+            self._soon()
 
     def _go_on(self) -> None:
         self.resume.hide()
+        self._soon()
         self.desk.saving.bring_back()
 
     def _on_brought_back(self, _: object) -> None:
@@ -238,6 +242,7 @@ class Dock(QWidget):
 
     def _start_fresh(self) -> None:
         self.resume.hide()
+        self._soon()
         self.desk.saving.start_fresh()
 
 

@@ -50,7 +50,7 @@ class ExportDialog(QDialog):
         self._format.currentIndexChanged.connect(self._show_losses)
         self._choose.clicked.connect(self._ask_where)
         self._cancel.clicked.connect(self.reject)
-        self.resize(WIDTH, self.sizeHint().height())
+        self.resize(WIDTH, 0)
 
     def show_formats(self, formats: Sequence[Choice]) -> None:
         """Show the formats and choose the first; the tip of each says what it cannot hold."""
@@ -61,9 +61,15 @@ class ExportDialog(QDialog):
     def show_scopes(self, scopes: Sequence[Choice]) -> None:
         """Show what can be written and choose the first."""
         fill(self._scope, scopes, scopes[0].value if scopes else None)
+        self._fit()
 
     def _show_losses(self) -> None:
         say(self._note, self._losses.get(self._format.currentData(), ""))
+        self._fit()
+
+    def _fit(self) -> None:
+        """Make the dialog as high as what is in it needs."""
+        self.resize(self.width(), self.heightForWidth(self.width()))
 
     def _ask_where(self) -> None:
         ask_folder(self, "Where to write the labels", self._take)

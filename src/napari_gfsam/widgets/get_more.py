@@ -40,12 +40,13 @@ class GetMoreDialog(QDialog):
         self._progress = label(tip="How far the download is")
         self._download, self._cancel = button("Download", DOWNLOAD), button("Cancel", CANCEL)
         self._rows: dict[str, ModelRow] = {}
+        self._running = False
         layout = column(self)
         layout.setContentsMargins(2 * GAP, 2 * GAP, 2 * GAP, 2 * GAP)
         for part in (label(WHAT), self._table, self._terms, self._progress):
             layout.addWidget(part)
         layout.addLayout(equal_row(self._download, self._cancel))
-        self._table.chosen.connect(self._show_terms)
+        self._table.chosen.connect(self._show_chosen)
         self._download.clicked.connect(self._ask)
         self._cancel.clicked.connect(self.cancel_requested)
         self.show_progress("", running=False)
@@ -53,18 +54,21 @@ class GetMoreDialog(QDialog):
     def show_models(self, rows: Sequence[ModelRow], terms: str = "") -> None:
         """Show the models, with size and licence as detail."""
         self._rows = {entry.id: entry for entry in rows}
-        self._table.show_rows(rows, self._table.chosen_key or next(iter(self._rows), None))
-        self._show_terms()
+        wanted = (key for key in (self._table.chosen_key, *self._rows) if key in self._rows)
+        self._table.show_rows(rows, next(wanted, None))
+        self._show_chosen()
 
     def show_progress(self, text: str, *, running: bool) -> None:
         """Show how far a download is, or what came of it."""
+        self._running = running
         say(self._progress, text)
         self._cancel.setEnabled(running)
-        self._download.setEnabled(not running and bool(self._rows))
+        self._show_chosen()
 
-    def _show_terms(self, *_: object) -> None:
+    def _show_chosen(self, *_: object) -> None:
         entry = self._rows.get(self._table.chosen_key)
         say(self._terms, entry.terms if entry is not None else "")
+        self._download.setEnabled(entry is not None and not self._running)
 
     def _ask(self) -> None:
         if self._table.chosen_key in self._rows:

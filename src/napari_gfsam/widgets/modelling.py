@@ -54,6 +54,7 @@ class Modelling:
         self._dialog.download_requested.connect(self._desk.guarded(self._desk.getting.fetch))
         self._dialog.cancel_requested.connect(self._desk.getting.cancel)
         self._dialog.destroyed.connect(self._forget)
+        self._dialog.show_progress("", running=bool(self._desk.getting.preset))
         self.refresh()
         self._dialog.open()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from html import escape
 from typing import TYPE_CHECKING, TypeVar
 
@@ -34,6 +35,11 @@ Spin = TypeVar("Spin", bound=QAbstractSpinBox)
 GAP = 4
 NAME_WIDTH = 80
 MUTED_OPACITY = 0.7
+#: Where a line may be broken though there is no space; takes no room.
+BREAK = "\u200b"
+#: Words in which it may, and the places in them: after what joins the parts of a name, and in long parts.
+LONG_WORD = re.compile(r"\S{20,}")
+PLACES = re.compile(r"[_\-./\\](?=\w)|[^\s_\-./\\]{12}(?=[^\W_])")
 
 
 def hint(text: str, key: str = "") -> str:
@@ -65,16 +71,39 @@ def _dressed(made: Button, tip: str, key: str) -> Button:
 
 
 def label(text: str = "", tip: str = "", *, wrap: bool = True, muted: bool = False) -> QLabel:
-    """Return a label for plain text."""
-    made = QLabel(text)
+    """Return a label for plain text; one that wraps is as narrow as its column."""
+    made = Sentence() if wrap else QLabel()
     made.setTextFormat(Qt.TextFormat.PlainText)
-    made.setWordWrap(wrap)
+    made.setText(text)
     made.setToolTip(hint(tip))
     if muted:
         effect = QGraphicsOpacityEffect(made)
         effect.setOpacity(MUTED_OPACITY)
         made.setGraphicsEffect(effect)
     return made
+
+
+class Sentence(QLabel):
+    """A text that wraps, also within a long name; Qt would make it as wide as the longest word."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setWordWrap(True)
+        self.setMinimumWidth(1)
+
+    def setText(self, text: str | None) -> None:
+        """Show a text."""
+        plain = self.textFormat() == Qt.TextFormat.PlainText
+        super().setText(breakable(text or "") if plain else text)
+
+    def text(self) -> str:
+        """Return the text as it was given."""
+        return super().text().replace(BREAK, "")
+
+
+def breakable(text: str) -> str:
+    """Return a text that has places to break in its long words."""
+    return LONG_WORD.sub(lambda word: PLACES.sub(lambda place: place[0] + BREAK, word[0]), text)
 
 
 def say(where: QLabel, text: str) -> None:
@@ -109,6 +138,13 @@ def fill(box: QComboBox, choices: Iterable[Choice], value: str | None) -> None:
                 box.addItem(text, data)
                 box.setItemData(place, tip, Qt.ItemDataRole.ToolTipRole)
         box.setCurrentIndex(box.findData(value))
+
+
+def take(box: QComboBox, place: int) -> str:
+    """Return the value of an entry that a person chose and show the placeholder again, without a signal."""
+    with QSignalBlocker(box):
+        box.setCurrentIndex(-1)
+    return str(box.itemData(place))
 
 
 def spin_box(low: int, high: int, tip: str, prefix: str = "", suffix: str = "") -> QSpinBox:

@@ -57,7 +57,7 @@ class Prepare:
     def _connect_references(self) -> None:
         panel, guarded, state = self._references, self._desk.guarded, self._desk.session.references
         panel.new_requested.connect(guarded(self.new_reference))
-        panel.layer_chosen.connect(guarded(self._use_layer))
+        panel.layer_chosen.connect(guarded(self.use_layer))
         panel.reference_chosen.connect(guarded(self._show_reference))
         panel.reference_enabled.connect(state.enable)
         panel.reference_removed.connect(state.remove)
@@ -92,7 +92,8 @@ class Prepare:
         """Make a label layer over the picture that is worked on, and arm the brush."""
         self._desk.references.new(self._desk.image())
 
-    def _use_layer(self, layer: str) -> None:
+    def use_layer(self, layer: str) -> None:
+        """Use a label layer of the person's as a reference."""
         labels = find_layer(self._desk.viewer, layer)
         if labels is not None:
             self._desk.references.use(labels)
@@ -182,9 +183,8 @@ class Prepare:
         desk, panel = self._desk, self._references
         rows = tuple(desk.session.references)
         panel.show_references(rows, self._chosen_reference or None)
-        others = desk.references.others()
-        panel.show_layers([Choice(layer_id(layer), layer.name) for layer in others])
-        panel.show_picture(self._picture_name())
+        panel.show_layers(self.label_layers())
+        panel.show_picture(self.picture_name())
         panel.show_warning(desk.running.warning(desk.references.paints()), zoom=True)
         panel.set_fill(desk.filling.on, possible=bool(rows))
 
@@ -247,7 +247,12 @@ class Prepare:
         found: Any = find_layer(self._desk.viewer, picture)
         return found
 
-    def _picture_name(self) -> str:
+    def label_layers(self) -> list[Choice]:
+        """Return the label layers that can be used as a reference."""
+        return [Choice(layer_id(layer), layer.name) for layer in self._desk.references.others()]
+
+    def picture_name(self) -> str:
+        """Return the name of the picture that is worked on, empty without one."""
         try:
             return str(self._desk.image().name)
         except ImageError:

@@ -8,7 +8,18 @@ from qtpy.QtCore import QSignalBlocker, Signal
 from qtpy.QtWidgets import QWidget
 
 from napari_gfsam.widgets.notice import Notice
-from napari_gfsam.widgets.parts import button, column, combo_box, equal_row, fill, hint, row, show_number, spin_box
+from napari_gfsam.widgets.parts import (
+    button,
+    column,
+    combo_box,
+    equal_row,
+    fill,
+    hint,
+    row,
+    show_number,
+    spin_box,
+    take,
+)
 from napari_gfsam.widgets.rows import Column
 from napari_gfsam.widgets.table import Table
 
@@ -143,10 +154,7 @@ class ReferencesPanel(QWidget):
         self.reference_enabled.emit(key, on)
 
     def _use_layer(self, place: int) -> None:
-        layer = self._layers.itemData(place)
-        with QSignalBlocker(self._layers):
-            self._layers.setCurrentIndex(-1)
-        self.layer_chosen.emit(layer)
+        self.layer_chosen.emit(take(self._layers, place))
 
     def _remove_chosen(self) -> None:
         self.reference_removed.emit(self._table.chosen_key)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 GO_ON = "Bring references, classes, targets and corrections back as they were saved"
+CHOOSE = "Press “Go on” to bring your last work back, or “Start fresh” to begin with an empty dock."
 FRESH = "Begin with an empty dock; the saved session stays on disk"
 
 
