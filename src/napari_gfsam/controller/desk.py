@@ -14,7 +14,7 @@ from napari_gfsam.bridge.keys import bind, unbind
 from napari_gfsam.bridge.ours import FOLLOWERS, OurLayers, Role
 from napari_gfsam.bridge.preferences import preferences
 from napari_gfsam.bridge.prompts import PromptsLayer
-from napari_gfsam.bridge.region import drop_box, is_drawing
+from napari_gfsam.bridge.region import drop_box
 from napari_gfsam.controller.chosen import usable
 from napari_gfsam.controller.correcting import UNFINISHED, Correcting, CorrectionError
 from napari_gfsam.controller.exporting import Exporting
@@ -43,7 +43,6 @@ from napari_gfsam.controller.warmup import Warmup
 from napari_gfsam.imaging import ImageError
 from napari_gfsam.sentences import is_expected, sentence_of
 from napari_gfsam.session import Session
-from napari_gfsam.session.types import TargetState
 from napari_gfsam.slices import Slices
 from napari_gfsam.workers import JobRunner
 
@@ -247,26 +246,7 @@ class Desk:
 
     def standing(self) -> Standing:
         """Return where things stand."""
-        counts = self.session.queue.counts()
-        done, running = self.running.counts if self.running.running else (0, 0)
-        (planes, why_none), paints = self.targets.countable(), self.references.paints()
-        return Standing(
-            pictures=len(self.pictures.groups()),
-            label_layers=sum(layer.visible for layer in self.references.others()),
-            drawing=is_drawing(self.viewer),
-            references=len(self.session.references.enabled),
-            unused=len(self.session.references) - len(self.session.references.enabled),
-            painted=len(paints),
-            targets=len(planes),
-            why_none=why_none,
-            views=self.running.views(paints, planes),
-            running=running,
-            done=done,
-            proposed=counts[TargetState.PROPOSED],
-            skipped=counts[TargetState.SKIPPED],
-            failed=counts[TargetState.FAILED],
-            accepted=counts[TargetState.ACCEPTED],
-        )
+        return Standing.of(self)
 
     def _run(self, references: list[ReferenceInput], planes: list[PlaneKey]) -> None:
         self.running.start(references, planes)

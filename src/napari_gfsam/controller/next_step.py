@@ -3,6 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from napari_gfsam.bridge.region import is_drawing
+from napari_gfsam.session.types import TargetState
+
+if TYPE_CHECKING:
+    from napari_gfsam.controller.desk import Desk
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +55,30 @@ class Standing:
     skipped: int = 0
     failed: int = 0
     accepted: int = 0
+
+    @classmethod
+    def of(cls, desk: Desk) -> Standing:
+        """Return where things stand now."""
+        counts = desk.session.queue.counts()
+        done, running = desk.running.counts if desk.running.running else (0, 0)
+        (planes, why_none), paints = desk.targets.countable(), desk.references.paints()
+        return cls(
+            pictures=len(desk.pictures.groups()),
+            label_layers=sum(layer.visible for layer in desk.references.others()),
+            drawing=is_drawing(desk.viewer),
+            references=len(desk.session.references.enabled),
+            unused=len(desk.session.references) - len(desk.session.references.enabled),
+            painted=len(paints),
+            targets=len(planes),
+            why_none=why_none,
+            views=desk.running.views(paints, planes),
+            running=running,
+            done=done,
+            proposed=counts[TargetState.PROPOSED],
+            skipped=counts[TargetState.SKIPPED],
+            failed=counts[TargetState.FAILED],
+            accepted=counts[TargetState.ACCEPTED],
+        )
 
 
 def next_step(now: Standing) -> str:
