@@ -90,7 +90,7 @@ def test_the_pointer_is_on_the_pixel_that_is_drawn(image, data):
     viewer.dims.set_point(range(viewer.dims.ndim), slider_positions(data, viewer))
     shown = list(image.order[-2:])
     drawn = layer._data_to_world.set_slice(shown)
-    assume(np.linalg.cond(drawn.linear_matrix) < 1e6)
+    assume(np.linalg.svd(drawn.linear_matrix)[1].min() > 1e-3)  # else turned out of sight
     place, world = (data.draw(st.floats(-3, 8)), data.draw(st.floats(-3, 8))), np.array(viewer.dims.point)
     world[shown] = drawn(place)
     found = data_at(viewer, layer, world)
