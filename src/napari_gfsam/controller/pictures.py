@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from napari_gfsam.controller.files import path_of
 from napari_gfsam.imaging import ImageError, PixelRecipe
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from napari.components import ViewerModel
     from napari.layers import Image, Layer
@@ -56,10 +57,22 @@ class Pictures:
     def __init__(self, viewer: ViewerModel, sources: Sources) -> None:
         self._viewer, self.sources = viewer, sources
         self._readings: dict[str, LayerReading] = {}
+        self._found: list[tuple[Image, ...]] | None = None
         self.intensity: Reading | PixelRecipe = "displayed"
+
+    @contextmanager
+    def at_rest(self) -> Iterator[None]:
+        """Look only once meanwhile which layers are one picture, which takes long with many: nothing may change it."""
+        before, self._found = self._found, self.groups()
+        try:
+            yield
+        finally:
+            self._found = before
 
     def groups(self) -> list[tuple[Image, ...]]:
         """Return the pictures from the bottom up: one image layer each, or several that are shown as one."""
+        if self._found is not None:
+            return self._found
         from napari.layers import Image
 
         groups: list[list[Image]] = []

@@ -159,11 +159,12 @@ class Targets:
         """Return the planes that are picked of pictures in the viewer, and why there are none of some."""
         found: list[PlaneKey] = []
         errors = []
-        for image in self._images():
-            try:
-                found += self._picked_planes(image) if self.is_picked(image) else []
-            except ImageError as error:
-                errors.append(error)
+        with self._pictures.at_rest():
+            for image in self._images():
+                try:
+                    found += self._picked_planes(image) if self.is_picked(image) else []
+                except ImageError as error:
+                    errors.append(error)
         return found, errors
 
     def _picked_planes(self, image: Image) -> list[PlaneKey]:

@@ -195,7 +195,8 @@ class Prepare:
         self._references.set_partly_painted(any(row.painted_fully is False for row in self._desk.session.classes))
 
     def _show_targets(self) -> None:
-        rows = [self._row(group) for group in self._desk.pictures.groups()]
+        with self._desk.pictures.at_rest():
+            rows = [self._row(group) for group in self._desk.pictures.groups()]
         rows += [_folder_row(folder, on) for folder, on in self._desk.folders]
         known = {row.id for row in rows}
         if self._chosen_picture not in known:
