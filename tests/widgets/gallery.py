@@ -56,7 +56,7 @@ def references() -> tuple[ReferenceRow, ...]:
 def targets() -> tuple[Target, ...]:
     """Return a queue in the order of review: proposals worst first, then skipped, running, waiting, failed, done."""
     states = (
-        *((TargetState.PROPOSED, score) for score in (0.31, 0.52, 0.86, 0.93)),
+        *((TargetState.PROPOSED, score) for score in (0.0, 0.52, 0.86, 0.93)),
         (TargetState.SKIPPED, 0.4),
         (TargetState.RUNNING, 0.0),
         (TargetState.WAITING, 0.0),
