@@ -162,6 +162,18 @@ def test_points_at_the_pointer_take_the_class_of_the_brush(at):
     assert at.prediction.decisions == ()
 
 
+def test_a_class_that_is_newer_than_the_run_is_not_taken_for_another(reviewed):
+    at = reviewed
+    at.desk.session.classes.add("debris")
+    at.desk.ours.find(Role.PROPOSAL, at.current.source).selected_label = 2
+    at.at_point(30, 130)
+    at.press("add_positive")
+    at.desk.guarded(at.desk.correcting.move_cluster)(at.cluster_on(), 2)
+    said = "This target was not searched for “debris”; run again to search for it, or choose another class."
+    assert at.problems == [said] * 2
+    assert at.prediction.decisions == ()
+
+
 def test_a_cluster_moves_to_another_class_and_back(at):
     pixels, labels = picture(1)
     two = labels.copy()

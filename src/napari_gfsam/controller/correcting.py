@@ -137,10 +137,12 @@ class Correcting:
     def move_cluster(self, cluster: ClusterId, to_class: int) -> None:
         """Give a cluster to another class."""
         class_id, number = cluster
+        self._check_searched(to_class)
         self._decide(f"move cluster {number}", lambda now: now.with_cluster_moved(class_id, number, to_class))
 
     def add_point(self, class_id: int, point_yx: tuple[float, float], *, positive: bool) -> None:
         """Add a point: "this belongs to the class", or "this does not"."""
+        self._check_searched(class_id)
         words = "add a point" if positive else "add a point that says “not this”"
         plane = self._plane()
         source = self._sources.get(plane.source)
@@ -318,6 +320,14 @@ class Correcting:
         if plane is None:
             raise CorrectionError("No target is under review; choose one in the list first.")
         return plane
+
+    def _check_searched(self, class_id: int) -> None:
+        """Refuse a class that came into the table after the run."""
+        row = self._session.classes.get(class_id)
+        if row is not None and class_id not in self._required().classes:
+            raise CorrectionError(
+                f"This target was not searched for “{row.name}”; run again to search for it, or choose another class."
+            )
 
     def _required(self) -> AnyPrediction:
         self._plane()

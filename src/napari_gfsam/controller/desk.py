@@ -326,13 +326,13 @@ class Desk:
         return plane
 
     def _class_at_hand(self) -> int:
-        """Return the class of new points: the label the brush has, if this target was searched for it."""
+        """Return the class of new points: the label the brush has, if that is a class."""
         prediction = self.correcting.prediction
         if prediction is None:
             raise CorrectionError("No finished target is under review; choose one in the list first.")
         layer = self.ours.find(Role.PROPOSAL, self._reviewed().source)
-        brush = 0 if layer is None else int(layer.selected_label)
-        return brush if brush in prediction.classes else next(iter(prediction.classes))
+        brush, searched = 0 if layer is None else int(layer.selected_label), prediction.classes
+        return brush if brush in searched or self.session.classes.get(brush) else next(iter(searched))
 
     def _on_done(self, plane: PlaneKey) -> None:
         """Show the first proposal at once, unless one is being shown; a later one of the target under review too."""
