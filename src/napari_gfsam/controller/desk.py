@@ -322,10 +322,8 @@ class Desk:
         if prediction is None:
             raise CorrectionError(UNFINISHED)
         layer = self.ours.find(Role.PROPOSAL, self._reviewed().source)
-        brush = 0 if layer is None else int(layer.selected_label)
-        return (
-            brush if brush in prediction.classes or self.session.classes.get(brush) else next(iter(prediction.classes))
-        )
+        brush, searched = 0 if layer is None else int(layer.selected_label), prediction.classes
+        return brush if brush in searched or self.session.classes.get(brush) else next(iter(searched))
 
     def _on_done(self, plane: PlaneKey) -> None:
         """Show the first proposal at once, unless one is being shown; a later one of the target under review too."""
