@@ -77,7 +77,7 @@ class Models:
 
         title = model_preset(self._choice.preset).title.partition(":")[0]
         if not models_imported():
-            return title, "device chosen when there is a reference", ""
+            return title, "device chosen with the reference", ""
         device = self.segmenter.backend.device
         return title, device.name.upper(), device.reason
 
