@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from napari_gfsam.bridge.align import Shape
     from napari_gfsam.bridge.ours import OurLayers
     from napari_gfsam.bridge.sources import LayerSource
     from napari_gfsam.controller.sources import Sources
     from napari_gfsam.session import Session
     from napari_gfsam.session.types import PlaneKey
-
-    Shape = tuple[int, ...]
 
 
 class Growing:
@@ -42,7 +41,7 @@ class Growing:
         Not so if there is work on that shape already, under another id.
         """
         session = self._session
-        rows = (*session.references, *session.references.removed)
+        rows = session.references.with_removed
         planes = [*(row.plane for row in rows), *(target.plane for target in session.queue), *session.proposals]
         mine = [plane for plane in planes if plane.source == source.id]
         if not mine or any(plane.source == other for plane in planes):

@@ -216,7 +216,7 @@ class References:
             layer = find_layer(self._viewer, row.labels_layer)
             packed = None if layer is None else paint_in(layer)
             found.append(ReferenceInput(source, plane, labels, specs, row.title, row.ignore, region, packed))
-        changed = (self._pictures.sources.changed(row.plane) for row in self._session.references.enabled)
+        changed = (self._pictures.sources.why_changed(row.plane) for row in self._session.references.enabled)
         why = "" if found else next(filter(None, changed), "")
         if why:
             raise ImageError(why)
@@ -264,7 +264,7 @@ class References:
     def forget_layer(self, layer: str) -> None:
         """Take references off the list whose label layer was deleted; those of files come and go with their picture."""
         known = self._session.references
-        rows = [row for row in (*known, *known.removed) if row.labels_layer == layer]
+        rows = [row for row in known.with_removed if row.labels_layer == layer]
         known.forget(*(row.id for row in rows if path_of(row.plane.source) is None))
 
     def add(self, plane: PlaneKey, labels: Labels) -> ReferenceRow:

@@ -101,7 +101,7 @@ class Review:
 
         (What was accepted stays so: its labels are there.)
         """
-        why = "" if path_of(plane.source) else self._sources.changed(plane)
+        why = "" if path_of(plane.source) else self._sources.why_changed(plane)
         if why:
             for target in self._session.queue.of_source(plane.source):
                 if target.state in OPEN:
@@ -190,7 +190,7 @@ class Review:
         """Take targets back into the review whose accepted labels a person deleted; their accepts are forgotten."""
         planes = {target.plane for target in self._session.queue.of_source(source)}
         for plane in planes.union(plane for plane in self._session.accepted if plane.source == source):
-            if self._is_closed_file(plane):
+            if self._sources.is_closed_file(plane):
                 continue
             self._session.history.forget((Role.ACCEPTED, source))
             self._session.accepted.forget([plane])
@@ -331,9 +331,6 @@ class Review:
             return shown_plane(self._ours.viewer, source)
         except ImageError:  # 3D, or the sliders stand elsewhere: nothing to follow
             return None
-
-    def _is_closed_file(self, plane: PlaneKey) -> bool:
-        return path_of(plane.source) is not None and not self._sources.is_shown(plane)
 
     def _is_ours(self, source_id: str) -> bool:
         """Tell whether the review is of this picture now: of several in one place, sliders do not choose."""

@@ -164,7 +164,7 @@ class Running:
             self._session.store.refuse(event.plane)
             self._session.queue.reached(event.plane)
             return
-        changed = "" if path_of(event.plane.source) else self._sources.changed(event.plane)
+        changed = "" if path_of(event.plane.source) else self._sources.why_changed(event.plane)
         if changed:  # while it was run
             self._session.store.refuse(event.plane)
             self._session.queue.reached(event.plane, state=TargetState.FAILED, note=changed, run=event.run)

@@ -14,7 +14,7 @@ from napari_gfsam.bridge.identity import facts_of, layer_id, our_layers, role
 from napari_gfsam.bridge.ours import OurLayers, Role
 from napari_gfsam.bridge.planes import data_at
 from napari_gfsam.bridge.proposals import pixels_of, read_plane, takes, write_plane
-from napari_gfsam.controller.files import FileSource, path_of
+from napari_gfsam.controller.files import path_of
 from napari_gfsam.imaging import ImageError
 
 if TYPE_CHECKING:
@@ -124,14 +124,14 @@ class Sheets:
 
     def accepted(self, plane: PlaneKey) -> LabelArray:
         """Return the accepted labels of a plane as they are now; errors as `layer`."""
-        if self._is_closed_file(plane):
+        if self._sources.is_closed_file(plane):
             kept, composed = self._folders.accepted(plane), self._session.proposals.compose(plane)
             return np.zeros_like(composed) if kept is None or kept.shape != composed.shape else kept
         return read_plane(self._accepted_layer(plane), plane)
 
     def write_accepted(self, plane: PlaneKey, labels: LabelArray, *, draw: bool = True) -> None:
         """Write the accepted labels of a plane; errors as `layer`. Without drawing, `draw` is to follow."""
-        if self._is_closed_file(plane):
+        if self._sources.is_closed_file(plane):
             self._folders.set_accepted(plane, labels)
         else:
             write_plane(self._accepted_layer(plane), plane, labels, draw=draw)
@@ -148,7 +148,7 @@ class Sheets:
 
         Its picture or their layer is there; a file may have another size by now.
         """
-        if self._is_closed_file(plane):
+        if self._sources.is_closed_file(plane):
             return shape in (None, self._session.proposals.shape(plane))
         layer = self._ours.find(Role.ACCEPTED, plane.source)
         if layer is None:
@@ -185,9 +185,6 @@ class Sheets:
         """Return the layer of accepted labels: over a picture that a person closed it may still be there."""
         layer: Labels | None = self._ours.find(Role.ACCEPTED, plane.source)
         return self.layer(Role.ACCEPTED, plane) if layer is None else layer
-
-    def _is_closed_file(self, plane: PlaneKey) -> bool:
-        return isinstance(self._sources.get(plane.source), FileSource) and not self._sources.is_shown(plane)
 
     def _fill(self, layer: Layer) -> None:
         """Write all proposals into a layer that was just made: the first, or one for a layer that was deleted."""

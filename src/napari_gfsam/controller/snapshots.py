@@ -191,7 +191,7 @@ class Snapshots:
         found = {}
         for row in self._desk.session.references:
             layer = find_layer(self._desk.viewer, row.labels_layer)
-            source = self._desk.sources.get(row.plane.source) if self._desk.sources.changed(row.plane) else None
+            source = self._desk.sources.get(row.plane.source) if self._desk.sources.why_changed(row.plane) else None
             if layer is not None and source is not None and layer.data.shape == source.shape:
                 found[row.id] = read_plane(layer, row.plane)
         return found
@@ -238,15 +238,14 @@ class Snapshots:
 
     def _needed(self) -> set[str]:
         """Return the ids of all layers that pictures and references in use are made of."""
-        known = self._desk.session.references
-        layers = {row.labels_layer for row in (*known, *known.removed)}
+        layers = {row.labels_layer for row in self._desk.session.references.with_removed}
         for source in self._described_sources():
             layers |= set(source.layers)
         return layers
 
     def _described_sources(self) -> list[SavedSource]:
         session = self._desk.session
-        names = dict.fromkeys(row.plane.source for row in (*session.references, *session.references.removed))
+        names = dict.fromkeys(row.plane.source for row in session.references.with_removed)
         names |= dict.fromkeys(target.plane.source for target in session.queue)
         for name in names:
             source = self._desk.sources.get(name)

@@ -90,20 +90,24 @@ class Sources:
 
     def is_open(self, plane: PlaneKey) -> bool:
         """Tell whether a plane's picture is in the viewer, in the shape that it had."""
-        return self.is_shown(plane) and not self.changed(plane)
+        return self.is_shown(plane) and not self.why_changed(plane)
 
     def is_shown(self, plane: PlaneKey) -> bool:
         """Tell whether the layers of a plane's picture are in the viewer, whatever their shape."""
         source = self._known.get(plane.source)
         return source is not None and all(layer is not None for layer in self._layers(source))
 
-    def changed(self, plane: PlaneKey) -> str:
+    def why_changed(self, plane: PlaneKey) -> str:
         """Return a sentence if the layers of a plane's picture have another shape now, else nothing."""
         source = self._known.get(plane.source)
         if source is None:
             return ""
         layers = [layer for layer in self._layers(source) if layer is not None]
         return "" if not layers or source.covers(layers) else changed_words(source.name)
+
+    def is_closed_file(self, plane: PlaneKey) -> bool:
+        """Tell whether a plane's picture comes from a file that is not in the viewer now."""
+        return path_of(plane.source) is not None and not self.is_shown(plane)
 
     def can_open(self, plane: PlaneKey) -> bool:
         """Tell whether a plane's picture is in the viewer or comes from a file that is there."""

@@ -69,8 +69,8 @@ class Watch:
 
     def _watch_all(self, *_: Any) -> None:
         """Watch all layers that hold accepted labels or paint of references, each once."""
-        viewer, known = self._ours.viewer, self._session.references
-        names = {row.labels_layer for row in (*known, *known.removed)}
+        viewer = self._ours.viewer
+        names = {row.labels_layer for row in self._session.references.with_removed}
         references = [layer for name in names if (layer := find_layer(viewer, name)) is not None]
         for layer in {*our_layers(viewer, Role.ACCEPTED), *references} - set(self._watched):
             self._watched.add(layer)

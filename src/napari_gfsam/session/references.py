@@ -44,6 +44,11 @@ class ReferenceList:
         """The rows that were taken out and not added again since, whose paint is still in its layer."""
         return tuple(self._removed.values())
 
+    @property
+    def with_removed(self) -> tuple[ReferenceRow, ...]:
+        """All rows, those that were taken out at the end."""
+        return (*self, *self.removed)
+
     def add(self, row: ReferenceRow) -> ReferenceRow:
         """Add a row at the end, or return the one that holds the same plane of the same Labels layer already."""
         for known in self:
@@ -83,7 +88,7 @@ class ReferenceList:
 
     def forget(self, *row_ids: str) -> None:
         """Take rows out for good, also those that were taken out before: their picture or paint is gone."""
-        known = {row.id for row in (*self, *self.removed)} & set(row_ids)
+        known = {row.id for row in self.with_removed} & set(row_ids)
         if known:
             self._rows = {row.id: row for row in self if row.id not in known}
             self._removed = {row.id: row for row in self.removed if row.id not in known}
@@ -91,7 +96,7 @@ class ReferenceList:
 
     def forget_source(self, source: str) -> None:
         """Forget all rows of a source that is gone."""
-        self.forget(*(row.id for row in (*self, *self.removed) if row.plane.source == source))
+        self.forget(*(row.id for row in self.with_removed if row.plane.source == source))
 
     def of_layer(self, labels_layer: str) -> tuple[ReferenceRow, ...]:
         """Return the rows whose paint is in a Labels layer."""
